@@ -1,0 +1,1 @@
+//! Records in memory: fast, and gone with the process.

@@ -1,0 +1,1 @@
+//! The behaviour tests that every record store passes.

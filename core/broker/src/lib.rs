@@ -1,0 +1,1 @@
+//! Packets to decisions: sessions, hub, ledger and journal logic.

@@ -1,0 +1,1 @@
+//! Bytes to packets and back: the MQTT 3.1, 3.1.1 and 5.0 wire.

@@ -1,0 +1,1 @@
+//! Decisions to the world: the tokio shell, config, and the binary.

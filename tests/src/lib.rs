@@ -1,0 +1,1 @@
+//! Tests of the real broker: real clients, real kills.
