@@ -10,11 +10,13 @@
 
 mod qos;
 mod reason;
+mod subscription;
 mod time;
 pub mod topic;
 mod version;
 
 pub use qos::Qos;
 pub use reason::ReasonCode;
+pub use subscription::{RetainHandling, SubscriptionOptions};
 pub use time::Now;
 pub use version::ProtocolVersion;

@@ -1,0 +1,1 @@
+//! Which records tell what happened, and what do records tell?

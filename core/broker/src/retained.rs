@@ -1,0 +1,1 @@
+//! Which retained messages match a filter?

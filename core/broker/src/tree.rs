@@ -1,0 +1,1 @@
+//! Who has subscribed to a topic?
