@@ -1,1 +1,0 @@
-//! Which retained messages match a filter?

@@ -1,1 +1,0 @@
-//! Who has subscribed to a topic?
