@@ -1,0 +1,82 @@
+//! What does a failure of the disk mean, how is it told, and how does a page end?
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use hikyaku_traits::{Decision, Page, Row, StoreError};
+
+/// The decision about an I/O failure under way: no room is [`Decision::Full`], all else leaves the outcome unknown.
+#[must_use]
+pub fn decide(error: &io::Error) -> Decision {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Decision::Full,
+        _ => Decision::Poisoned,
+    }
+}
+
+/// An error for people: what was tried, on which path, why it failed, what to try.
+pub fn complain(decision: Decision, what: &str, path: &Path, why: &dyn Display, advice: &str) -> StoreError {
+    let why = why.to_string();
+    let why = why.trim_end_matches('.');
+    StoreError::new(decision, format!("Cannot {what} {}: {why}. Try: {advice}.", path.display()))
+}
+
+/// Makes a directory and those above it, each durable in its parent when this returns. Blocks for the disk.
+pub fn make_directory(path: &Path) -> Result<(), StoreError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    make_directory(parent)?;
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            let decision = if decide(&error) == Decision::Full { Decision::Full } else { Decision::Away };
+            let advice = "make it and give it to the user that the broker runs as, or set another storage path";
+            Err(complain(decision, "make the directory", path, &error, advice))
+        }
+        _ => sync_directory(parent),
+    }
+}
+
+/// Makes the names in a directory durable, so that a file that was made in it is there after a power cut. Blocks.
+pub fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let synced = if cfg!(unix) { std::fs::File::open(path).and_then(|directory| directory.sync_all()) } else { Ok(()) };
+    synced
+        .map_err(|error| complain(decide(&error), "sync the directory", path, &error, "look at the health of the disk"))
+}
+
+/// A page while it fills.
+#[derive(Debug)]
+pub struct PageBuilder {
+    page: Page,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl PageBuilder {
+    /// An empty page that is full once its keys and values hold `bytes_max`, and takes one row in any case.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self { page: Page::default(), bytes: 0, bytes_max }
+    }
+
+    /// Takes the next row. `false`: the page was full, so the row is not in it, and the page says that there is more.
+    #[must_use]
+    pub fn take(&mut self, key: &[u8], value: &[u8]) -> bool {
+        if !self.page.rows.is_empty() && self.bytes >= self.bytes_max {
+            self.page.more = true;
+            return false;
+        }
+        self.bytes += key.len() + value.len();
+        self.page.rows.push(Row { key: key.into(), value: value.into() });
+        true
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn done(self) -> Page {
+        self.page
+    }
+}
