@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use hikyaku_traits::{Decision, Page, Row, StoreError};
+use hikyaku_traits::{Batch, Decision, Op, Page, Row, StoreError, Table};
 
 /// The decision about an I/O failure under way: no room is [`Decision::Full`], all else leaves the outcome unknown.
 #[must_use]
@@ -45,6 +45,39 @@ pub fn sync_directory(path: &Path) -> Result<(), StoreError> {
     let synced = if cfg!(unix) { std::fs::File::open(path).and_then(|directory| directory.sync_all()) } else { Ok(()) };
     synced
         .map_err(|error| complain(decide(&error), "sync the directory", path, &error, "look at the health of the disk"))
+}
+
+/// Drops what the kernel holds of a file in its cache. After a failed write or sync that may be newer than what is on disk,
+/// and must not be what the file is judged by when it is opened again. Where it cannot be done it is left undone.
+pub fn forget_cache(path: &Path) {
+    #[cfg(target_os = "linux")]
+    if let Ok(file) = std::fs::File::open(path) {
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = path;
+}
+
+/// The bytes of all keys and values of a batch. One with an operation or a table that is not known is refused with
+/// [`Decision::Unsupported`]; call it before anything is written.
+pub fn weigh(batch: &Batch, path: &Path) -> Result<usize, StoreError> {
+    batch.iter().try_fold(0, |bytes, op| {
+        let (table, more) = match op {
+            Some(Op::Put { table, key, value }) => (table, key.len() + value.len()),
+            Some(Op::Delete { table, key }) => (table, key.len()),
+            Some(Op::DeleteRange { table, from, to }) => (table, from.len() + to.len()),
+            _ => return Err(unknown("an operation", path)),
+        };
+        if table as usize >= Table::ALL.len() {
+            return Err(unknown("a table", path));
+        }
+        Ok(bytes + more)
+    })
+}
+
+fn unknown(what: &str, path: &Path) -> StoreError {
+    let why = format!("it has {what} that this build does not know, and nothing of it was written");
+    complain(Decision::Unsupported, "apply a batch to", path, &why, "a build of the broker and its store that fit")
 }
 
 /// A page while it fills.

@@ -31,7 +31,7 @@ mod lock;
 mod store;
 mod worker;
 
-pub use disk::{PageBuilder, complain, decide, make_directory, sync_directory};
+pub use disk::{PageBuilder, complain, decide, forget_cache, make_directory, sync_directory, weigh};
 pub use engine::{Engine, Reader};
 pub use lock::StoreLock;
 pub use store::{Blocking, READS_MAX};

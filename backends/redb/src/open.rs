@@ -1,0 +1,68 @@
+//! How does a redb file become a store, and what if it cannot?
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use hikyaku_blocking::{Blocking, StoreLock, complain, sync_directory};
+use hikyaku_traits::{Decision, StoreError, Table};
+use redb::{Builder, Database, Error, ReadableDatabase, TableHandle};
+
+use crate::definition;
+use crate::fault::{fault, fault_of_open};
+use crate::reader::RedbReader;
+use crate::writer::RedbWriter;
+
+/// How the file is used.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The memory for pages of the file, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 32 << 20 }
+    }
+}
+
+/// Opens the store in the file `path`, or makes it, with its directory. Blocks for the disk, after a crash for as long as
+/// redb needs to check the file (about two seconds per gigabyte). A file that is new is durable when this returns.
+pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
+    let lock = StoreLock::take(path)?;
+    // redb says that it may panic on a file that was altered behind its back.
+    let opened = catch_unwind(AssertUnwindSafe(|| prepare(path, options)));
+    let database = opened.unwrap_or_else(|_| Err(altered(path)))?;
+    sync_directory(path.parent().unwrap_or(Path::new("")))?;
+    let database = Arc::new(database);
+    let reader = RedbReader::new(Arc::clone(&database), path);
+    Blocking::start("redb", RedbWriter::new(database, path, lock), reader)
+}
+
+/// Opens the file and makes the tables that are missing.
+fn prepare(path: &Path, options: &Options) -> Result<Database, StoreError> {
+    let database = Builder::new()
+        .set_cache_size(options.cache_bytes)
+        .create(path)
+        .map_err(|error| fault_of_open(path, error.into()))?;
+    make_tables(&database).map_err(|error| fault("make the tables of the store", path, &error))?;
+    Ok(database)
+}
+
+fn make_tables(database: &Database) -> Result<(), Error> {
+    let there: HashSet<String> = database.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
+    if Table::ALL.iter().all(|table| there.contains(table.name())) {
+        return Ok(());
+    }
+    let transaction = database.begin_write()?;
+    for table in Table::ALL {
+        transaction.open_table(definition(table))?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn altered(path: &Path) -> StoreError {
+    let why = "what is in the file is not what redb wrote there";
+    complain(Decision::Corrupt, "open the store", path, &why, "keep a copy of the file and bring back a backup")
+}
