@@ -35,3 +35,4 @@ pub use disk::{PageBuilder, complain, decide, forget_cache, make_directory, sync
 pub use engine::{Engine, Reader};
 pub use lock::StoreLock;
 pub use store::{Blocking, READS_MAX};
+pub use worker::Joined;

@@ -30,11 +30,11 @@ pub(crate) enum Read {
 
 /// A thread that is waited for when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Joined(Option<JoinHandle<()>>);
+pub struct Joined(Option<JoinHandle<()>>);
 
 impl Joined {
-    /// Starts a thread with a name.
-    pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, StoreError> {
+    /// Starts a thread with a name (Linux shows the first 15 bytes).
+    pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, StoreError> {
         let thread = Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
             let why = format!("Cannot start the thread {name} of the store: {error}. Try: raise the limit of threads.");
             StoreError::new(Decision::Away, why)

@@ -1,0 +1,85 @@
+//! How does an SQLite file become a store, and what if it cannot?
+
+use std::path::Path;
+
+use hikyaku_blocking::{Blocking, StoreLock, complain, sync_directory};
+use hikyaku_traits::{Decision, StoreError};
+use rusqlite::{Connection, Result as Answer};
+
+use crate::checkpoint::Checkpointer;
+use crate::connect::connect;
+use crate::fault::fault_of_open;
+use crate::reader::SqliteReader;
+use crate::sql::{APPLICATION_ID, LAYOUT, schema};
+use crate::writer::SqliteWriter;
+
+/// How the file is used.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The memory for pages of the file, in bytes; the writer and the reader have half of it each.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 32 << 20 }
+    }
+}
+
+/// Opens the store in the file `path`, or makes it, with its directory. Blocks for the disk, after a crash for as long as
+/// SQLite needs to read the log. A file that is new is durable when this returns.
+pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
+    let lock = StoreLock::take(path)?;
+    let cannot = |error| fault_of_open(path, &error);
+    let cache_bytes = options.cache_bytes / 2;
+    let mut writer = connect(path, cache_bytes).map_err(cannot)?;
+    prepare(&writer, path)?;
+    sync_directory(path.parent().unwrap_or(Path::new("")))?;
+    let reader = connect(path, cache_bytes).map_err(cannot)?;
+    let checkpoints = connect(path, 0).map_err(cannot)?;
+    let checkpoints = Checkpointer::start(checkpoints, &mut writer, path)?;
+    Blocking::start("sqlite", SqliteWriter::new(writer, checkpoints, path, lock), SqliteReader::new(reader, path))
+}
+
+/// Judges the file and makes the tables that are missing.
+fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let number = |sql| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+    let judged = || -> Answer<_> {
+        Ok((
+            number("PRAGMA application_id")? == i64::from(APPLICATION_ID),
+            number("PRAGMA user_version")?,
+            number("SELECT count(*) FROM sqlite_schema")? == 0,
+        ))
+    };
+    match judged().map_err(|error| fault_of_open(path, &error))? {
+        (true, layout, _) if layout > i64::from(LAYOUT) => {
+            let why = format!("a newer broker wrote it (layout {layout}, this one knows {LAYOUT})");
+            Err(complain(
+                Decision::Unsupported,
+                "open the store",
+                path,
+                &why,
+                "that version of the broker, or a newer one",
+            ))
+        }
+        (false, _, false) => {
+            let why = "it is an SQLite database of another program";
+            Err(complain(Decision::Corrupt, "open the store", path, &why, "another storage path"))
+        }
+        _ => make_tables(connection, path),
+    }
+}
+
+fn make_tables(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let made = || -> Answer<String> {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
+        connection.execute_batch(&schema())?;
+        Ok(mode)
+    };
+    let mode = made().map_err(|error| fault_of_open(path, &error))?;
+    if mode != "wal" {
+        let why = format!("it cannot have a write-ahead log there (it has {mode})");
+        return Err(complain(Decision::Away, "open the store", path, &why, "a storage path on a disk of this machine"));
+    }
+    Ok(())
+}
