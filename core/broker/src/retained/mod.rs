@@ -18,6 +18,9 @@ use scan::{Scan, Verdict};
 /// How many tombstones that are not durable are looked at before those behind them have to wait for the next batch.
 const TOMBSTONES_AT_ONCE: usize = 64;
 
+/// How many topics a page may look at for each message that it may find.
+const LOOKS_PER_MESSAGE: usize = 32;
+
 /// The retained messages, whole, in the order of their topics.
 ///
 /// One set holds them, with no key beside the message itself. A filter is answered by leaping in it: from one topic that
@@ -90,20 +93,36 @@ impl Retained {
     }
 
     /// Appends to `out` the messages whose topics match, in the order of their levels' bytes: at most `limit`, behind the
-    /// topic `after`, none with an id above `id_max`. Fewer than `limit` say that there are no more. Some may have expired.
-    pub fn matching(&self, filter: &str, after: Option<&str>, limit: usize, id_max: u64, out: &mut Vec<Arc<Message>>) {
+    /// topic `after`, none with an id above `id_max`. Some may have expired.
+    ///
+    /// Returns the `after` of the next call; `None`: there are no more. A call looks at a bounded number of topics for each
+    /// message of `limit`, so it may find fewer, even none, before the end.
+    #[must_use = "without it the rest is not found"]
+    pub fn matching(
+        &self,
+        filter: &str,
+        after: Option<&str>,
+        limit: usize,
+        id_max: u64,
+        out: &mut Vec<Arc<Message>>,
+    ) -> Option<Box<str>> {
         let mut scan = Scan::new(filter);
         let mut topics = self.topics_from(after.as_ref().map_or(Bound::Unbounded, Bound::Excluded));
+        let mut last = after;
+        let mut looks = limit.saturating_mul(LOOKS_PER_MESSAGE);
         let end = out.len().saturating_add(limit);
-        while out.len() < end {
-            let Some(ByTopic(message)) = topics.next() else { return };
+        while out.len() < end && looks > 0 {
+            let ByTopic(message) = topics.next()?;
             match scan.judge(message.topic()) {
                 Verdict::Matches if is_visible(message) && message.id <= id_max => out.push(Arc::clone(message)),
                 Verdict::Matches | Verdict::Next => {}
                 Verdict::Leap(to) => topics = self.topics_from(Bound::Included(&to)),
-                Verdict::End => return,
+                Verdict::End => return None,
             }
+            last = Some(message.topic());
+            looks -= 1;
         }
+        last.map(Box::from)
     }
 
     /// Removes what has expired at that time of the wall clock, the earliest first, at most `budget`. Returns it.

@@ -57,7 +57,12 @@ impl<S: Subscriber> Group<S> {
     }
 
     /// Adds or replaces a member. Returns whether it is new.
-    pub(super) fn insert(self: &mut Arc<Self>, subscriber: S, options: SubscriptionOptions, subscription_id: Option<u32>) -> bool {
+    pub(super) fn insert(
+        self: &mut Arc<Self>,
+        subscriber: S,
+        options: SubscriptionOptions,
+        subscription_id: Option<u32>,
+    ) -> bool {
         let member = Member {
             qos: options.qos,
             retain_as_published: options.retain_as_published,

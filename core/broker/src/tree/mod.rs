@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 pub use group::{Group, Member};
 pub use route::{Own, Receiver, Route, Subscriber, SubscriptionIds};
-pub use stamps::Stamps;
+pub use stamps::{Spot, Stamps};
 
 use node::{Node, Visit};
 use route::Terms;
@@ -94,7 +94,8 @@ impl<S: Subscriber> Tree<S> {
     pub fn matches(&self, topic: &str) -> Route<S> {
         let nodes = self.visit(topic);
         let groups = nodes.iter().flat_map(|node| node.groups()).cloned().collect();
-        Route { receivers: self.merge(&nodes), groups, stamp: self.stamps.of(topic) }
+        let spot = self.stamps.spot(topic);
+        Route { receivers: self.merge(&nodes), groups, stamp: self.stamps.at(spot), spot }
     }
 
     /// How many subscriptions there are.
@@ -136,6 +137,9 @@ impl<S: Subscriber> Tree<S> {
         let mut receivers: Vec<Receiver<S>> = Vec::with_capacity(total);
         let Some((largest, _)) = sizes().enumerate().max_by_key(|&(_, size)| size) else { return receivers };
         let mut places: HashMap<u64, usize, RandomState> = HashMap::with_hasher(self.hasher.clone());
+        if total > FEW {
+            places.reserve(total - nodes[largest].plain.entries().len());
+        }
         let others = nodes.iter().enumerate().filter(|&(place, _)| place != largest).map(|(_, node)| node);
         for (subscriber, terms) in others.flat_map(|node| node.plain.entries()) {
             match find(&receivers, &places, total, subscriber.key()) {
@@ -165,7 +169,12 @@ impl<S: Subscriber> Tree<S> {
     }
 }
 
-fn find<S: Subscriber>(receivers: &[Receiver<S>], places: &HashMap<u64, usize, RandomState>, total: usize, key: u64) -> Option<usize> {
+fn find<S: Subscriber>(
+    receivers: &[Receiver<S>],
+    places: &HashMap<u64, usize, RandomState>,
+    total: usize,
+    key: u64,
+) -> Option<usize> {
     if total > FEW {
         return places.get(&key).copied();
     }
