@@ -212,17 +212,17 @@ fn a_page_that_finds_nothing_ends_too() {
 #[test]
 fn a_narrow_filter_does_not_walk_over_everything() {
     let mut retained = Retained::new();
-    for device in 0..1000 {
+    for device in 0..300 {
         for sensor in 0..100 {
             retained.set(plain(1, &format!("site/{device:03}/{sensor:02}/value")));
         }
     }
-    assert_eq!(retained.len(), 100_000);
+    assert_eq!(retained.len(), 30_000);
     for (filter, found, looks_max) in [
-        ("site/500/50/value", 1, 4),
-        ("site/+/50/value", 1000, 4000),
-        ("site/500/+/value", 100, 400),
-        ("site/500/#", 100, 200),
+        ("site/200/50/value", 1, 4),
+        ("site/+/50/value", 300, 1200),
+        ("site/200/+/value", 100, 400),
+        ("site/200/#", 100, 200),
         ("other/#", 0, 3),
         ("+/7/#", 0, 6),
         ("+", 0, 3),

@@ -247,8 +247,8 @@ fn the_turn_of_a_group_goes_on_when_it_changes() {
 fn a_stamp_changes_when_its_topic_is_concerned_and_seldom_otherwise() {
     let (mut tree, mut dice) = (Tree::new(SEEDS), Dice(5));
     let stamps = tree.stamps();
-    let topics: Vec<String> = (0..100).map(|_| dice.topic()).collect();
-    for _ in 0..500 {
+    let topics: Vec<String> = (0..60).map(|_| dice.topic()).collect();
+    for _ in 0..300 {
         let (filter, group) = (dice.filter(), (dice.below(3) == 0).then_some("g"));
         let before: Vec<u64> = topics.iter().map(|topic| stamps.of(topic)).collect();
         let routes: Vec<_> = topics.iter().map(|topic| tree.matches(topic)).collect();
