@@ -1,0 +1,313 @@
+//! The broker under test, as a process.
+
+use crate::raw::{Connect, WAIT};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Every wait of a broker that asks again does so at this pace.
+const PACE: Duration = Duration::from_millis(3);
+
+/// How the broker is to run; [`Options::backend`] begins one.
+#[derive(Clone, Debug)]
+pub struct Options {
+    backend: String,
+    durability: String,
+    extra: String,
+    wrapper: Vec<String>,
+}
+
+impl Options {
+    /// A broker with this storage backend and `durability: always`.
+    #[must_use]
+    pub fn backend(name: &str) -> Self {
+        Self {
+            backend: name.into(),
+            durability: "always".into(),
+            extra: String::new(),
+            wrapper: Vec::new(),
+        }
+    }
+
+    /// Another durability.
+    #[must_use]
+    pub fn durability(mut self, durability: &str) -> Self {
+        self.durability = durability.into();
+        self
+    }
+
+    /// Further lines for the configuration, as YAML at the top level.
+    #[must_use]
+    pub fn config(mut self, yaml: &str) -> Self {
+        self.extra.push_str(yaml);
+        self.extra.push('\n');
+        self
+    }
+
+    /// Runs the broker under another program, which takes the broker's command as its last arguments.
+    #[must_use]
+    pub fn under<'a>(mut self, wrapper: impl IntoIterator<Item = &'a str>) -> Self {
+        self.wrapper = wrapper.into_iter().map(String::from).collect();
+        self
+    }
+
+    /// Starts it.
+    #[must_use]
+    pub fn start(self) -> Broker {
+        Broker::start(self)
+    }
+}
+
+/// A running broker on loopback; dropping it kills the process and removes its
+/// directory, and shows the end of its log if the test failed.
+pub struct Broker {
+    options: Options,
+    dir: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Broker {
+    /// Starts a broker and waits until it accepts clients.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(options: Options) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("hikyaku-test-{}-{count}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a directory for the broker");
+        let mut broker = Self {
+            options,
+            dir,
+            port: free_port(count),
+            child: None,
+        };
+        for attempt in 1..=5 {
+            if broker.try_start() {
+                return broker;
+            }
+            broker.port = free_port(count + 97 * attempt); // another test may have taken the port in between
+        }
+        panic!("the broker did not start in five attempts");
+    }
+
+    /// A broker that keeps nothing on disk, for tests that restart nothing.
+    #[must_use]
+    pub fn memory() -> Self {
+        Options::backend("memory").start()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The port on which it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory of its configuration, log and store.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the broker runs").id()
+    }
+
+    /// Ends it at once, as a power cut would end the process.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn term(&mut self) {
+        signal(self.pid(), "TERM");
+        let mut child = self.child.take().expect("the broker runs");
+        let deadline = Instant::now() + WAIT;
+        loop {
+            if let Some(status) = child.try_wait().expect("the broker's status") {
+                assert!(
+                    status.success(),
+                    "SIGTERM ends the broker cleanly, not with {status}"
+                );
+                return;
+            }
+            if Instant::now() > deadline {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("SIGTERM did not end the broker in {WAIT:?}");
+            }
+            sleep(PACE);
+        }
+    }
+
+    /// Starts it again on the same port and store; returns how long it took until a CONNACK came.
+    pub fn restart(&mut self) -> Duration {
+        let begin = Instant::now();
+        self.kill9();
+        assert!(self.try_start(), "the broker did not start again");
+        let (client, connack) = Connect::v311("ready").open(self);
+        assert_eq!(connack.code(), 0, "the broker accepts clients again");
+        let took = begin.elapsed();
+        client.leave();
+        took
+    }
+
+    /// Bytes of memory that the process holds (`VmRSS`).
+    #[must_use]
+    pub fn rss_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("the broker's status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("VmRSS");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("kilobytes")
+            * 1024
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    /// Starts the process; false if it ended before it accepted a connection.
+    fn try_start(&mut self) -> bool {
+        let config = self.dir.join("config.yaml");
+        fs::write(&config, self.yaml()).expect("the broker's configuration");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.join("log"))
+            .expect("the broker's log");
+        // A broker never outlives the test that started it, not even one that is killed.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .args(&self.options.wrapper)
+            .args(program());
+        command
+            .arg("--config")
+            .arg(config)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null());
+        command
+            .stdout(log.try_clone().expect("the broker's log"))
+            .stderr(log);
+        let mut child = command.spawn().expect("setpriv starts the broker");
+        let deadline = Instant::now() + 2 * WAIT;
+        while Instant::now() < deadline {
+            if child.try_wait().expect("the broker's status").is_some() {
+                return false;
+            }
+            if TcpStream::connect(self.addr()).is_ok() {
+                self.child = Some(child);
+                return true;
+            }
+            sleep(PACE);
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("the broker accepts no connection after {:?}", 2 * WAIT);
+    }
+
+    fn yaml(&self) -> String {
+        let Options {
+            backend,
+            durability,
+            extra,
+            ..
+        } = &self.options;
+        let (addr, path) = (self.addr(), self.dir.join("data"));
+        format!(
+            "listeners:\n  - bind: {addr}\nstorage:\n  backend: {backend}\n  path: {}\n  durability: {durability}\n{extra}",
+            path.display()
+        )
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill9();
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.lines().count().saturating_sub(60);
+            let end: Vec<_> = log.lines().skip(from).collect();
+            eprintln!(
+                "--- end of the broker's log, {}:\n{}",
+                self.addr(),
+                end.join("\n")
+            );
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Sends a signal to a process by its id.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "kill -{name} {pid}"
+    );
+}
+
+/// The broker's command: `$HIKYAKU_BROKER_CMD` if it is set, else the release build.
+fn program() -> Vec<String> {
+    if let Ok(command) = std::env::var("HIKYAKU_BROKER_CMD") {
+        return command.split_whitespace().map(String::from).collect();
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.join("target"), PathBuf::from);
+    let path = workspace.join(target).join("release/hikyaku");
+    assert!(
+        path.exists(),
+        "{} is missing; tests/run builds it",
+        path.display()
+    );
+    vec![path.display().to_string()]
+}
+
+/// A port below the range from which the kernel takes those of outgoing
+/// connections, so that no client can sit on it while its broker is down.
+fn free_port(salt: u32) -> u16 {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a clock after 1970");
+    let mut number =
+        u64::from(std::process::id()) << 32 | u64::from(now.subsec_nanos() ^ salt << 10);
+    loop {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let port = 10_000 + (number >> 40) as u16 % 20_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
