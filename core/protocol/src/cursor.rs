@@ -28,21 +28,21 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(len).ok_or(TRUNCATED)?;
+        let Some((head, rest)) = self.0.split_at_checked(len) else { return Err(TRUNCATED) };
         self.0 = rest;
         Ok(head)
     }
 
     #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8> {
-        let (&byte, rest) = self.0.split_first().ok_or(TRUNCATED)?;
+        let Some((&byte, rest)) = self.0.split_first() else { return Err(TRUNCATED) };
         self.0 = rest;
         Ok(byte)
     }
 
     #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16> {
-        let (&number, rest) = self.0.split_first_chunk().ok_or(TRUNCATED)?;
+        let Some((&number, rest)) = self.0.split_first_chunk() else { return Err(TRUNCATED) };
         self.0 = rest;
         Ok(u16::from_be_bytes(number))
     }

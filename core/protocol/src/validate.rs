@@ -207,16 +207,25 @@ fn check(kind: Kind, value: &[u8]) -> Result<u32> {
             0 => Err(ProtocolError::protocol("a property that must not be 0")),
             number => Ok(number),
         },
-        Kind::Text => text(value).map(|_| 0),
+        Kind::Text => check_text(value).map(|()| 0),
         Kind::Topic => topic_name(value, usize::MAX).map(|_| 0), // [MQTT-3.3.2-14]
         Kind::Binary => Ok(0),
         Kind::Pair => {
             let mut cursor = Cursor::new(value);
-            cursor.text()?; // [MQTT-1.5.7-1]
-            cursor.text()?;
+            check_text(cursor.binary()?)?; // [MQTT-1.5.7-1]
+            check_text(cursor.binary()?)?;
             Ok(0)
         }
     }
+}
+
+/// Text that nobody reads yet: one pass that never leaves early is enough for plain ASCII.
+#[inline]
+fn check_text(bytes: &[u8]) -> Result<()> {
+    if bytes.iter().fold(true, |plain, &byte| plain & matches!(byte, 1..0x80)) {
+        return Ok(());
+    }
+    text(bytes).map(|_| ())
 }
 
 /// A big-endian number of up to four bytes. A variable byte integer has a value of its own, but is zero if this is.
@@ -283,14 +292,24 @@ pub(crate) fn topic_name(bytes: &[u8], levels_max: usize) -> Result<&str> {
 /// A topic name of at most `levels_max` levels; it may be empty if a topic alias stands for it.
 #[inline]
 pub(crate) fn topic_name_or_empty(bytes: &[u8], levels_max: usize) -> Result<&str> {
-    let name = topic::check_name(bytes).map_err(|error| match error {
-        TopicError::NotText => ProtocolError::malformed("a topic name that is not UTF-8, or holds U+0000"),
-        _ => ProtocolError::new(ReasonCode::TOPIC_NAME_INVALID, "a wildcard in a topic name"), // [MQTT-3.3.2-2]
-    })?;
+    // One pass that never leaves early runs on whole vectors. A name that fails it is looked at again for the reason.
+    let suspect = bytes.iter().fold(false, |found, &byte| found | matches!(byte, 0 | b'+' | b'#'));
+    let name = match std::str::from_utf8(bytes) {
+        Ok(name) if !suspect => name,
+        _ => checked_name(bytes)?,
+    };
     if too_deep(name, levels_max) {
         return Err(ProtocolError::new(ReasonCode::TOPIC_NAME_INVALID, "more topic levels than the server accepts"));
     }
     Ok(name)
+}
+
+#[cold]
+fn checked_name(bytes: &[u8]) -> Result<&str> {
+    topic::check_name(bytes).map_err(|error| match error {
+        TopicError::NotText => ProtocolError::malformed("a topic name that is not UTF-8, or holds U+0000"),
+        _ => ProtocolError::new(ReasonCode::TOPIC_NAME_INVALID, "a wildcard in a topic name"), // [MQTT-3.3.2-2]
+    })
 }
 
 /// A topic filter of at most `levels_max` levels; whether it is a shared one.
