@@ -285,3 +285,7 @@ pub fn encode_disconnect(out: &mut Vec<u8>, reason: ReasonCode, reason_string: O
         .map(|reason| v5::DisconnectProperties { reason_string: Some(reason), ..v5::DisconnectProperties::new() });
     append(out, |buffer| v5::Disconnect { reason_code, properties }.write(buffer));
 }
+
+#[cfg(test)]
+#[path = "control_tests.rs"]
+mod tests;
