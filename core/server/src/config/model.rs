@@ -105,11 +105,11 @@ pub struct Limits {
     /// QoS 1 and 2 messages that one client may have in flight towards the broker.
     pub receive_maximum: u16,
     /// QoS 1 and 2 messages in flight towards one client, whatever it asks for.
-    pub inflight_messages_max: u16,
+    pub inflight_messages_max: usize,
     /// Bytes in flight towards one client.
     pub inflight_bytes_max: usize,
     /// Messages that wait in one session.
-    pub queue_messages_max: u64,
+    pub queue_messages_max: usize,
     /// Bytes that wait in one session.
     pub queue_bytes_max: u64,
     /// Messages held in memory for one connected client.
@@ -129,25 +129,17 @@ pub struct Limits {
     /// User properties in one MQTT 5 packet.
     pub user_properties_max: usize,
     /// Retained messages in the whole broker.
-    pub retained_messages_max: u64,
+    pub retained_messages_max: usize,
     /// Bytes of retained messages in the whole broker.
-    pub retained_bytes_max: u64,
+    pub retained_bytes_max: usize,
     /// The longest keep alive; `None` takes what the client asks for.
-    #[serde(
-        rename = "keep_alive_max",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "keep_alive_max", default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_max_secs: Option<u16>,
     /// The longest session expiry; `None` takes what the client asks for.
-    #[serde(
-        rename = "session_expiry_max",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "session_expiry_max", default, skip_serializing_if = "Option::is_none")]
     pub session_expiry_max_secs: Option<u32>,
     /// Bytes of writes that wait for the disk before publishers are slowed.
-    pub journal_bytes_max: u64,
+    pub journal_bytes_max: usize,
 }
 
 /// What is written to stderr.
@@ -166,15 +158,9 @@ const GIB: u64 = 1024 * MIB;
 
 impl Default for Config {
     fn default() -> Self {
-        let loopback = |ip| Listener {
-            bind: SocketAddr::new(ip, MQTT_PORT),
-            allow_anonymous: None,
-        };
+        let loopback = |ip| Listener { bind: SocketAddr::new(ip, MQTT_PORT), allow_anonymous: None };
         Self {
-            listeners: vec![
-                loopback(Ipv4Addr::LOCALHOST.into()),
-                loopback(Ipv6Addr::LOCALHOST.into()),
-            ],
+            listeners: vec![loopback(Ipv4Addr::LOCALHOST.into()), loopback(Ipv6Addr::LOCALHOST.into())],
             storage: Storage::default(),
             limits: Limits::default(),
             log: Log::default(),
@@ -215,10 +201,10 @@ impl Default for Limits {
             topic_levels_max: 128,
             user_properties_max: 100,
             retained_messages_max: 10_000_000,
-            retained_bytes_max: GIB,
+            retained_bytes_max: GIB as usize,
             keep_alive_max_secs: None,
             session_expiry_max_secs: None,
-            journal_bytes_max: 256 * MIB,
+            journal_bytes_max: (256 * MIB) as usize,
         }
     }
 }
