@@ -41,7 +41,11 @@ enum Kind {
 impl Builder {
     /// A builder with room for about as much as the last batch had.
     pub fn with_room(ops: usize, bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes.min(ROOM_MAX)), ops: Vec::with_capacity(ops.min(ROOM_MAX / 32)), ..Self::default() }
+        Self {
+            bytes: Vec::with_capacity(bytes.min(ROOM_MAX)),
+            ops: Vec::with_capacity(ops.min(ROOM_MAX / size_of::<Part>())),
+            ..Self::default()
+        }
     }
 
     /// Writes a row. The key comes in parts, the value is written by `value`.
@@ -129,8 +133,8 @@ mod tests {
 
     #[test]
     fn operations_come_out_as_they_went_in() {
-        let parts =
-            MessageParts { topic: "t", properties: b"", payload: b"body", qos: Qos::AtLeastOnce, retain: false, expires_at_ms: None };
+        let (topic, payload) = ("t", b"body".as_slice());
+        let parts = MessageParts { topic, properties: b"", payload, qos: Qos::AtLeastOnce, retain: false, expires_at_ms: None };
         let mut builder = Builder::with_room(4, 100);
         builder.put(Table::Subscription, &[b"ab", b"c"], |value| value.extend_from_slice(b"value"));
         builder.delete(Table::Will, &[b"k"]);

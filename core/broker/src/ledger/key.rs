@@ -7,9 +7,9 @@ pub(super) const FORMAT: &[u8] = b"format";
 /// The high-water mark of the wall clock.
 pub(super) const CLOCK: &[u8] = b"clock";
 /// The number of the next new session.
-pub(super) const NEXT_SESSION: &[u8] = b"next_session";
+pub(super) const NEXT_SESSION_NUMBER: &[u8] = b"next_session_number";
 /// No message id at or above this one has been stored.
-pub(super) const RESERVED_MESSAGE: &[u8] = b"reserved_message";
+pub(super) const MESSAGE_ID_RESERVED: &[u8] = b"message_id_reserved";
 
 /// From whom a QoS 2 exchange comes; the number stands in the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

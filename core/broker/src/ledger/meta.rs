@@ -49,10 +49,10 @@ impl Meta {
     /// Writes the counters that have changed, in front of what is written anyway.
     pub fn write_counters(&mut self, batch: &mut Builder) {
         if std::mem::take(&mut self.next_session_changed) {
-            put(batch, key::NEXT_SESSION, self.next_session);
+            put(batch, key::NEXT_SESSION_NUMBER, self.next_session);
         }
         if std::mem::take(&mut self.reserved_message_changed) {
-            put(batch, key::RESERVED_MESSAGE, self.reserved_message);
+            put(batch, key::MESSAGE_ID_RESERVED, self.reserved_message);
         }
     }
 
@@ -79,8 +79,8 @@ impl Meta {
                 return number(value).map(Some);
             }
             key::CLOCK => &mut self.clock_ms,
-            key::NEXT_SESSION => &mut self.next_session,
-            key::RESERVED_MESSAGE => &mut self.reserved_message,
+            key::NEXT_SESSION_NUMBER => &mut self.next_session,
+            key::MESSAGE_ID_RESERVED => &mut self.reserved_message,
             _ => return Some(None),
         };
         *counter = (*counter).max(number(value)?);

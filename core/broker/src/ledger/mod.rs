@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! table          key                                    value, each with a version in front
-//! meta           "format", "clock", "next_session",     a number
-//!                "reserved_message"
+//! meta           "format", "clock",                     a number
+//!                "next_session_number", "message_id_reserved"
 //! session        client id                              number, epoch, protocol, expiry, parked since
 //! subscription   session number, filter                 options, identifier
 //! message        message id                             header, receivers, and the payload if it is small

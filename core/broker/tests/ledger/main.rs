@@ -1,0 +1,11 @@
+//! What was true before a restart is true after it: changes to records, records back to sessions.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
+mod damage;
+mod format;
+mod messages;
+mod random;
+mod retained;
+mod sessions;
+mod world;
