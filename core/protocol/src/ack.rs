@@ -1,5 +1,5 @@
-//! Which message is acknowledged, and how? PUBACK, PUBREC, PUBREL, PUBCOMP and the answer to PINGREQ, sections 3.4 to 3.7
-//! and 3.13 of the standard.
+//! Which message is acknowledged, and how? PUBACK, PUBREC, PUBREL, PUBCOMP and the answer to PINGREQ, sections 3.4 to
+//! 3.7 and 3.13 of the standard.
 
 use hikyaku_types::{ProtocolVersion, ReasonCode};
 

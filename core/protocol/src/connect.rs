@@ -9,7 +9,7 @@ use crate::frame::{Frame, varint_len};
 use crate::packet::DecodeLimits;
 use crate::validate::{Properties, id, place, properties, topic_name, travelling};
 
-/// CONNECT, with what its version leaves out as the standard says it is meant. User properties are checked, and dropped.
+/// CONNECT, with what its version leaves out as the standard means it. User properties are checked, and dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// The dialect of the connection.
@@ -141,7 +141,8 @@ impl Flags {
             return Err(ProtocolError::malformed("the reserved connect flag")); // [MQTT-3.1.2-3]
         }
         if !flags.will() && bits & 0x38 != 0 && !v31 {
-            return Err(ProtocolError::malformed("QoS or RETAIN of a Will that is not there")); // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
+            // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
+            return Err(ProtocolError::malformed("QoS or RETAIN of a Will that is not there"));
         }
         if flags.will() && bits & 0x18 == 0x18 {
             return Err(ProtocolError::malformed("a Will of QoS 3")); // [MQTT-3.1.2-12]

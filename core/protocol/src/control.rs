@@ -5,8 +5,8 @@
 //!
 //! - A CONNACK of 5.0 without properties lacks their length: it always gets properties.
 //! - A DISCONNECT of 5.0 with empty properties loses its reason: it never gets empty ones.
-//! - A CONNECT knows no `MQIsdp`, only text as password, and no difference between absent and empty: it gets a copy named
-//!   `MQTT`, without the login.
+//! - A CONNECT knows no `MQIsdp`, only text as password, and no difference between absent and empty: it gets a copy
+//!   named `MQTT`, without the login.
 //! - An UNSUBSCRIBE of 5.0 is printed to the terminal: it is read as one of 3.1.1.
 //! - Texts of more than 65,535 bytes are written with a wrong length: they are left out.
 //! - PUBLISH, acknowledgements, AUTH, DISCONNECT from clients and topic matching never reach it.
@@ -40,7 +40,7 @@ fn qos(qos: QoS) -> Qos {
     }
 }
 
-/// Reads a checked CONNECT from the keep alive to the Will; the login is the caller's. The Will comes without properties.
+/// Reads a checked CONNECT from the keep alive to the Will, which comes without properties. The login is the caller's.
 pub(crate) fn connect(version: ProtocolVersion, flags: u8, head: &[u8]) -> Result<Connect> {
     let level = if version.is_v5() { 5 } else { 4 };
     let write = |buffer: &mut BytesMut| {
@@ -240,8 +240,8 @@ fn connack_code(reason: ReasonCode) -> v5::ConnectReturnCode {
     }
 }
 
-/// Appends SUBACK, one reason for each filter and in their order [MQTT-3.8.4-6]. 3.x gets 0x80 for every failure; 5.0
-/// gets it for a code that SUBACK cannot have [MQTT-3.9.3-2].
+/// Appends SUBACK, one reason for each filter [MQTT-3.8.4-6] and in their order [MQTT-3.9.3-1]. 3.x gets 0x80 for every
+/// failure; 5.0 gets it for a code that SUBACK cannot have [MQTT-3.9.3-2].
 pub fn encode_suback(out: &mut Vec<u8>, version: ProtocolVersion, packet_id: u16, reasons: &[ReasonCode]) {
     if version.is_v5() {
         use v5::SubscribeReasonCode as Code;
@@ -276,8 +276,8 @@ fn unsuback_code(reason: ReasonCode) -> v5::UnsubAckReason {
     }
 }
 
-/// Appends DISCONNECT, which a server sends in 5.0 only [MQTT-3.14.0-1]. 0x80 stands for a code that DISCONNECT cannot
-/// have [MQTT-3.14.2-1].
+/// Appends DISCONNECT, which a server sends in 5.0 only. 0x80 stands for a code that DISCONNECT cannot have
+/// [MQTT-3.14.2-1].
 pub fn encode_disconnect(out: &mut Vec<u8>, reason: ReasonCode, reason_string: Option<&str>) {
     use v5::DisconnectReasonCode as Code;
     let reason_code = Code::try_from(reason.0).unwrap_or(Code::UnspecifiedError);

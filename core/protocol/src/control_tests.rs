@@ -1,5 +1,5 @@
-//! The defects of mqttbytes 0.6.0 that are fenced in: each test passes while its defect exists. One that fails says that
-//! the crate has changed, and that a rule in `control` may go.
+//! The defects of mqttbytes 0.6.0 that are fenced in: each test passes while its defect exists. One that fails says
+//! that the crate has changed, and that a rule in `control` may go.
 
 use std::panic::catch_unwind;
 

@@ -26,8 +26,8 @@ pub(crate) fn decode(body: &[u8], version: ProtocolVersion, limits: &DecodeLimit
         }
         if !cursor.is_empty() {
             let found = properties(&mut cursor, place::DISCONNECT, limits.user_properties_max)?;
-            packet.session_expiry_secs =
-                found.iter().find(|property| property.id == id::SESSION_EXPIRY_INTERVAL).map(|property| property.number());
+            let mut expiry = found.iter().filter(|property| property.id == id::SESSION_EXPIRY_INTERVAL);
+            packet.session_expiry_secs = expiry.next().map(|property| property.number());
         }
     }
     cursor.end()?;

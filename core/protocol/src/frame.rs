@@ -29,8 +29,8 @@ impl Frame {
     }
 }
 
-/// Finds the packet at the start of `bytes`; `None` means that more bytes are needed. Type, flags and size are judged as
-/// soon as they can be read, before the body has arrived, so nothing is buffered that will be refused.
+/// Finds the packet at the start of `bytes`; `None` means that more bytes are needed. Type, flags and size are judged
+/// as soon as they can be read, before the body has arrived, so nothing is buffered that will be refused.
 ///
 /// `version` is `None` until CONNECT has come: then only CONNECT passes, and an error is answered with silence.
 ///

@@ -1,8 +1,8 @@
 //! Bytes to packets and back: the MQTT 3.1, 3.1.1 and 5.0 wire.
 //!
 //! This crate knows what a server reads and writes, and refuses what the standard forbids. It knows no session, no
-//! broker, no socket and no clock. A connection calls [`frame`] on what it has received, then [`decode_connect`] once and
-//! [`decode`] from then on; the encoders append to the connection's send buffer.
+//! broker, no socket and no clock. A connection calls [`frame()`] on what it has received, then [`decode_connect`] once
+//! and [`decode`] from then on; the encoders append to the connection's send buffer.
 //!
 //! ```
 //! use hikyaku_protocol::{DecodeLimits, Packet, decode, frame};

@@ -12,7 +12,7 @@ use crate::validate::{Properties, id, place, properties, topic_name, topic_name_
 /// A PUBLISH from a client, a view of the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish<'a> {
-    /// It may have been sent before. Says nothing about whether it has been received [MQTT-3.3.1-3].
+    /// It may have been sent before, which does not say that it has been received.
     pub dup: bool,
     /// How it is acknowledged.
     pub qos: Qos,
@@ -35,8 +35,8 @@ pub struct Publish<'a> {
 }
 
 impl Publish<'_> {
-    /// Appends the properties that travel with the message: all but Topic Alias, Message Expiry Interval and Subscription
-    /// Identifier, in the order in which they came.
+    /// Appends the properties that travel with the message: all but Topic Alias, Message Expiry Interval and
+    /// Subscription Identifier, in the order in which they came.
     #[inline]
     pub fn travelling_properties(&self, out: &mut Vec<u8>) {
         if self.travels_verbatim {

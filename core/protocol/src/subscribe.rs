@@ -56,8 +56,9 @@ fn check_options(bits: u8, shared: bool, version: ProtocolVersion) -> Result<()>
     if !version.is_v5() && bits & 0xFC != 0 {
         return Err(ProtocolError::malformed("reserved bits beside the QoS")); // 3.1.1: [MQTT-3-8.3-4]
     }
-    let options =
-        SubscriptionOptions::from_bits(bits).ok_or(ProtocolError::malformed("subscription options that do not exist"))?; // [MQTT-3.8.3-5]
+    let Some(options) = SubscriptionOptions::from_bits(bits) else {
+        return Err(ProtocolError::malformed("subscription options that do not exist")); // [MQTT-3.8.3-5]
+    };
     if shared && options.no_local {
         return Err(ProtocolError::protocol("No Local on a shared subscription")); // [MQTT-3.8.3-4]
     }

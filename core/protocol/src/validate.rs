@@ -1,5 +1,5 @@
-//! Which properties may a packet carry, and are they right? Section 2.2.2 of MQTT 5.0. Nothing here allocates: limits act
-//! before anything is copied.
+//! Which properties may a packet carry, and are they right? Section 2.2.2 of MQTT 5.0. Nothing here allocates: limits
+//! act before anything is copied.
 
 use hikyaku_types::{ReasonCode, topic, topic::TopicError};
 

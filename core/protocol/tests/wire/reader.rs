@@ -32,26 +32,30 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
-    /// Identifier and contents of each, in their order; a pair as `key=value`.
     pub(crate) fn properties(&mut self) -> Vec<(u8, Vec<u8>)> {
         let len = self.varint();
-        let mut block = Reader(self.take(len));
-        let mut found = Vec::new();
-        while !block.0.is_empty() {
-            let id = block.take(1)[0];
-            let value = match id {
-                1 | 36 | 37 | 40..=42 => block.take(1).to_vec(),
-                19 | 33 | 34 | 35 => block.take(2).to_vec(),
-                2 | 17 | 39 => block.take(4).to_vec(),
-                11 => (block.varint() as u32).to_be_bytes().to_vec(),
-                38 => [block.field(), b"=", block.field()].concat(),
-                3 | 8 | 9 | 18 | 21 | 22 | 26 | 28 | 31 => block.field().to_vec(),
-                other => panic!("property {other}"),
-            };
-            found.push((id, value));
-        }
-        found
+        block(self.take(len))
     }
+}
+
+/// Identifier and contents of each property, in their order; a pair as `key=value`.
+pub(crate) fn block(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut block = Reader(bytes);
+    let mut found = Vec::new();
+    while !block.0.is_empty() {
+        let id = block.take(1)[0];
+        let value = match id {
+            1 | 36 | 37 | 40..=42 => block.take(1).to_vec(),
+            19 | 33 | 34 | 35 => block.take(2).to_vec(),
+            2 | 17 | 39 => block.take(4).to_vec(),
+            11 => (block.varint() as u32).to_be_bytes().to_vec(),
+            38 => [block.field(), b"=", block.field()].concat(),
+            3 | 8 | 9 | 18 | 21 | 22 | 26 | 28 | 31 => block.field().to_vec(),
+            other => panic!("property {other}"),
+        };
+        found.push((id, value));
+    }
+    found
 }
 
 /// The first byte and the body of one whole packet.
