@@ -20,7 +20,7 @@ const WRITES_MAX: usize = 1;
 /// A synchronous engine as a record store.
 ///
 /// No call blocks its thread. Calls that are given up by their caller still take place. Dropping the store without a close
-/// waits for the call that each thread is at, ends both threads, and syncs nothing.
+/// waits for the call that each thread is at and ends both threads; what was not synced may be lost.
 #[derive(Debug)]
 pub struct Blocking {
     // The order is the order of the drops: the reader lets go before the writer does.

@@ -20,7 +20,7 @@ pub(crate) struct RedbWriter {
     path: PathBuf,
     /// What was committed since the last sync; an empty batch counts as a byte.
     buffered_bytes: usize,
-    /// What failed: then nothing more is written with this handle.
+    /// What failed: then nothing more is written with this handle, and this is the answer to all that comes.
     failed: Option<StoreError>,
     // Behind the database: who has the lock may open the file.
     _lock: StoreLock,
@@ -44,6 +44,9 @@ impl RedbWriter {
 
 impl Engine for RedbWriter {
     fn apply(&mut self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         let bytes = weigh(batch, &self.path)?.max(1);
         let sync = durability == Durability::Synced || self.buffered_bytes + bytes > BUFFERED_BYTES_MAX;
         if sync && batch.is_empty() && self.buffered_bytes == 0 {

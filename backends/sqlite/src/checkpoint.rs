@@ -69,12 +69,20 @@ impl Checkpointer {
             let _ = self.signal.try_send(());
             return Ok(());
         }
-        match writer.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::RESTART) {
-            Ok(_) => self.next_pages = STEP_PAGES,
-            Err(error) if may_wait(&error) => {}
-            Err(error) => return Err(error),
+        if begin_log_anew(writer)? {
+            self.next_pages = STEP_PAGES;
         }
         Ok(())
+    }
+}
+
+/// Moves the whole log into the file, so that the next commit uses the log's room again. Blocks for the disk. `false`: not
+/// now, and nothing is lost.
+pub(crate) fn begin_log_anew(connection: &Connection) -> Result<bool, Error> {
+    match connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::RESTART) {
+        Ok(_) => Ok(true),
+        Err(error) if may_wait(&error) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

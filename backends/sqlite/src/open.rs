@@ -6,7 +6,7 @@ use hikyaku_blocking::{Blocking, StoreLock, complain, sync_directory};
 use hikyaku_traits::{Decision, StoreError};
 use rusqlite::{Connection, Result as Answer};
 
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{Checkpointer, begin_log_anew};
 use crate::connect::connect;
 use crate::fault::fault_of_open;
 use crate::reader::SqliteReader;
@@ -27,13 +27,15 @@ impl Default for Options {
 }
 
 /// Opens the store in the file `path`, or makes it, with its directory. Blocks for the disk, after a crash for as long as
-/// SQLite needs to read the log. A file that is new is durable when this returns.
+/// SQLite needs to move the log into the file. A file that is new is durable when this returns.
 pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
     let lock = StoreLock::take(path)?;
     let cannot = |error| fault_of_open(path, &error);
     let cache_bytes = options.cache_bytes / 2;
     let mut writer = connect(path, cache_bytes).map_err(cannot)?;
     prepare(&writer, path)?;
+    // On a full disk this is the room in which records can be deleted.
+    begin_log_anew(&writer).map_err(cannot)?;
     sync_directory(path.parent().unwrap_or(Path::new("")))?;
     let reader = connect(path, cache_bytes).map_err(cannot)?;
     let checkpoints = connect(path, 0).map_err(cannot)?;

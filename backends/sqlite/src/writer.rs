@@ -23,7 +23,7 @@ pub(crate) struct SqliteWriter {
     durability: Durability,
     /// Whether something was committed since the last sync.
     unsynced: bool,
-    /// What failed: then nothing more is written with this handle.
+    /// What failed: then nothing more is written with this handle, and this is the answer to all that comes.
     failed: Option<StoreError>,
     // Behind the connections: who has the lock may open the file.
     _lock: StoreLock,
@@ -74,11 +74,12 @@ impl SqliteWriter {
 
 impl Engine for SqliteWriter {
     fn apply(&mut self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
-        weigh(batch, &self.path)?;
-        let failed = self.open.as_ref().and_then(|(checkpoints, _)| checkpoints.failed());
-        if let Some(error) = failed {
-            return Err(self.failed.insert(error.clone()).clone());
+        let failed = self.open.as_ref().and_then(|(checkpoints, _)| checkpoints.failed()).cloned();
+        self.failed = self.failed.take().or(failed);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
+        weigh(batch, &self.path)?;
         if batch.is_empty() && !(self.unsynced && durability == Durability::Synced) {
             return Ok(());
         }

@@ -1,0 +1,53 @@
+//! Who may open the file, what else is refused, and what a crash leaves in it.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::path::Path;
+
+use hikyaku_redb::{Options, open};
+use hikyaku_suite::{Ask, Place, Store, Write, boxed, run};
+use hikyaku_traits::Decision;
+
+fn opened(path: &Path) -> Box<dyn Store> {
+    boxed(open(path, &Options::default()).unwrap())
+}
+
+/// A second open beside the first names the process that has it.
+#[test]
+fn second_broker_is_fenced() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    let _first = opened(&path);
+    let refused = open(&path, &Options::default()).unwrap_err();
+    assert_eq!(refused.decision, Decision::Fenced);
+    assert!(refused.message.contains(&std::process::id().to_string()), "{refused}");
+}
+
+/// A file of something else is refused, and is as it was.
+#[test]
+fn foreign_file_is_left_alone() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    let text = "a letter, not a store. ".repeat(1_000);
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(open(&path, &Options::default()).unwrap_err().decision, Decision::Corrupt);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+/// A copy of the file, taken while it is open, is what a crash would leave: what was buffered comes with the next sync, also
+/// with one of an empty batch.
+#[test]
+fn crash_leaves_what_was_synced() {
+    let place = Place::new();
+    let (path, copy) = (place.path().join("records"), place.path().join("copy"));
+    run(async {
+        let store = opened(&path);
+        store.write([Write::put("a", "1")]).await.unwrap();
+        store.write_buffered([Write::put("b", "1")]).await.unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        assert_eq!(opened(&copy).keys().await, [b"a"]);
+        store.write([]).await.unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        assert_eq!(opened(&copy).keys().await, [b"a", b"b"]);
+    });
+}
