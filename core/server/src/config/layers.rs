@@ -12,6 +12,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::problem::Origin;
 
 /// What one source says: checked values, and where each was written.
+#[derive(Debug)]
 pub(super) struct Layer {
     name: &'static str,
     values: BTreeMap<String, Value>,
@@ -84,6 +85,7 @@ fn padded(segment: &str) -> String {
 }
 
 /// All layers, the weakest first, merged.
+#[derive(Debug)]
 pub(super) struct Merged {
     layers: Vec<Layer>,
     figment: Figment,

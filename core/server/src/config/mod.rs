@@ -30,7 +30,7 @@ use figment::value::Value;
 pub use flags::Flags;
 pub use model::{Backend, Config, Durability, Limits, Listener, Log, MQTT_PORT, RetainedStorage, Storage};
 pub use problem::{ConfigErrors, Origin};
-pub(crate) use units::{duration_text, size_text};
+pub(crate) use units::duration_text;
 
 use layers::{Layer, Merged};
 use problem::Problem;
@@ -39,6 +39,7 @@ use problem::Problem;
 pub const SEARCHED: [&str; 2] = ["config.yaml", "/etc/hikyaku/config.yaml"];
 
 /// A good configuration and where it comes from.
+#[derive(Debug)]
 pub struct Loaded {
     /// The values.
     pub config: Config,

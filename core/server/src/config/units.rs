@@ -71,7 +71,7 @@ pub(super) fn show(kind: Kind, value: &Value) -> String {
 }
 
 /// Bytes in the largest unit that holds them without a rest: `1MiB`.
-pub(crate) fn size_text(bytes: u64) -> String {
+pub(super) fn size_text(bytes: u64) -> String {
     in_units(bytes, &SIZES[..4]).unwrap_or_else(|| bytes.to_string())
 }
 
