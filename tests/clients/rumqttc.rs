@@ -63,7 +63,10 @@ macro_rules! resumes {
                 );
             }
             // Its memory of a handshake goes with the client, so it leaves when the last one is through.
-            until(&mut events, |event| matches!(event, Event::Outgoing(rumqttc::Outgoing::PubComp(_))).then_some(())).await;
+            until(&mut events, |event| {
+                matches!(event, Event::Outgoing(rumqttc::Outgoing::PubComp(_))).then_some(())
+            })
+            .await;
             client_one.disconnect().await.unwrap();
             until(&mut events, |event| {
                 matches!(event, Event::Outgoing(rumqttc::Outgoing::Disconnect)).then_some(())

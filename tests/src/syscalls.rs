@@ -3,10 +3,11 @@
 //! A broker that never syncs its store passes every `kill -9` test, since the
 //! kernel keeps what was written. It does not pass this one.
 
+use crate::raw::WAIT;
 use crate::{Broker, Options};
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 const TRACE: &str =
@@ -19,53 +20,25 @@ const TRACE: &str =
 /// file descriptors make the lines comparable.
 #[must_use]
 pub fn traced(options: Options) -> Broker {
-    let out = std::env::temp_dir().join(format!("hikyaku-strace-{}", std::process::id()));
-    fs::create_dir_all(&out).expect("a directory for the trace");
-    let file = trace_file();
-    options
-        .under([
-            "strace",
-            "-D",
-            "-f",
-            "-yy",
-            "-xx",
-            "-s",
-            "512",
-            "-e",
-            TRACE,
-            "-e",
-            "signal=none",
-            "-o",
-            &file.display().to_string(),
-        ])
-        .start()
+    let strace = "strace -D -f -yy -xx -s 200 -e signal=kill -o trace -e";
+    options.under(strace.split(' ').chain([TRACE])).start()
 }
 
 /// Kills a traced broker and returns the trace once it is whole.
 #[must_use]
 pub fn finish(mut broker: Broker) -> String {
-    let pid = broker.pid();
+    let (pid, file) = (broker.pid().to_string(), broker.dir().join("trace"));
     broker.kill9();
-    let deadline = Instant::now() + crate::raw::WAIT;
+    let deadline = Instant::now() + WAIT;
     loop {
-        let trace = fs::read_to_string(trace_file()).unwrap_or_default();
-        if trace.lines().any(|line| {
-            line.starts_with(&pid.to_string()) && line.contains("+++ killed by SIGKILL")
-        }) {
+        let trace = fs::read_to_string(&file).unwrap_or_default();
+        let mut lines = trace.lines().rev();
+        if lines.any(|line| line.starts_with(&pid) && line.contains("+++ killed by SIGKILL")) {
             return trace;
         }
-        assert!(
-            Instant::now() < deadline,
-            "strace did not end its trace:\n{trace}"
-        );
-        std::thread::sleep(Duration::from_millis(10));
+        assert!(Instant::now() < deadline, "strace did not end its trace");
+        sleep(Duration::from_millis(10));
     }
-}
-
-fn trace_file() -> PathBuf {
-    let thread = format!("{:?}", std::thread::current().id());
-    let number: String = thread.chars().filter(char::is_ascii_digit).collect();
-    std::env::temp_dir().join(format!("hikyaku-strace-{}/{number}", std::process::id()))
 }
 
 /// Judges one acknowledged message: its bytes are read from a socket, then a
@@ -80,7 +53,7 @@ pub fn synced_between(
     answer: &[u8],
     store: &str,
 ) -> Result<(), String> {
-    let (message, answer) = (escaped(message), escaped(answer));
+    let (message, answer, path) = (escaped(message), escaped(answer), escaped(store.as_bytes()));
     let mut read = false;
     let mut synced = false;
     let mut begun: HashMap<&str, bool> = HashMap::new(); // by thread: a sync of the store that began after the read
@@ -100,7 +73,7 @@ pub fn synced_between(
             "read" | "readv" | "recvfrom" | "recvmsg" => read |= call.contains(&message),
             "fsync" | "fdatasync" | "msync" => {
                 if !resumed {
-                    begun.insert(thread, read && call.contains(store));
+                    begun.insert(thread, read && call.contains(&path));
                 }
                 if !unfinished {
                     let counts = begun.remove(thread).unwrap_or(false);
@@ -135,14 +108,14 @@ mod tests {
 
     const READ: &str =
         r#"11 recvfrom(9<TCP:[127.0.0.1:1883->127.0.0.1:9]>, "\x32\x6d", 8192, 0, NULL, NULL) = 2"#;
-    const SYNC: &str = "12 fdatasync(7</data/x.redb>) = 0";
-    const BEGIN: &str = "12 fdatasync(7</data/x.redb> <unfinished ...>";
+    const SYNC: &str = r"12 fdatasync(7<\x2f\x64\x2f\x78>) = 0"; // of /d/x
+    const BEGIN: &str = r"12 fdatasync(7<\x2f\x64\x2f\x78> <unfinished ...>";
     const END: &str = "12 <... fdatasync resumed>) = 0";
     const ANSWER: &str =
         r#"11 sendto(9<TCP:[127.0.0.1:1883->127.0.0.1:9]>, "\x40\x02", 2, 0, NULL, 0) = 2"#;
 
     fn judge(lines: &[&str]) -> Result<(), String> {
-        synced_between(&lines.join("\n"), b"m", &[0x40, 2], "/data/")
+        synced_between(&lines.join("\n"), b"m", &[0x40, 2], "/d/")
     }
 
     #[test]
@@ -159,10 +132,10 @@ mod tests {
             vec![SYNC, READ, ANSWER],
             vec![BEGIN, READ, END, ANSWER],
             vec![READ, BEGIN, ANSWER, END],
-            vec![READ, "12 fdatasync(7</other/file>) = 0", ANSWER],
+            vec![READ, r"12 fdatasync(7<\x2f\x65\x2f\x78>) = 0", ANSWER],
             vec![
                 READ,
-                "12 fdatasync(7</data/x.redb>) = -1 EIO (Input/output error)",
+                r"12 fdatasync(7<\x2f\x64\x2f\x78>) = -1 EIO (Input/output error)",
                 ANSWER,
             ],
             vec![ANSWER],

@@ -6,12 +6,12 @@ use super::packet::{
 use super::wire::Value;
 use crate::Broker;
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come.
-pub const WAIT: Duration = Duration::from_secs(15);
+pub const WAIT: Duration = Duration::from_secs(30);
 
 /// What a wait ended with.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,13 +82,18 @@ impl Client {
     /// A connection over which nothing has been sent.
     #[must_use]
     pub fn tcp(addr: SocketAddr, version: Version) -> Self {
-        let stream =
-            TcpStream::connect_timeout(&addr, WAIT).expect("the broker accepts connections");
-        stream.set_nodelay(true).expect("TCP_NODELAY");
-        stream
-            .set_write_timeout(Some(WAIT))
-            .expect("a write timeout");
-        Self {
+        Self::try_tcp(addr, version).expect("the broker accepts connections")
+    }
+
+    /// The same with a broker that may be gone.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn try_tcp(addr: SocketAddr, version: Version) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&addr, WAIT)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(WAIT))?;
+        Ok(Self {
             stream,
             version,
             name: String::from("raw"),
@@ -98,7 +103,7 @@ impl Client {
             held: VecDeque::new(),
             next_id: 0,
             trace: VecDeque::new(),
-        }
+        })
     }
 
     /// Sends bytes as they are; a broker that has closed is found out by reading.

@@ -1,0 +1,180 @@
+//! `kill -9` at random moments under load: publishers of QoS 1 and 2, subscribers
+//! that are there, away or flapping, retained values and subscriptions that change.
+//!
+//! Every actor keeps the state that a client keeps and repeats what was not
+//! acknowledged. What counts is only what the broker acknowledged.
+
+mod keeper;
+mod member;
+mod publisher;
+mod subscriber;
+
+use crate::with_backends;
+use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Publish};
+use hikyaku_tests::{Broker, Options};
+use keeper::Keeper;
+use member::Member;
+use publisher::Publisher;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, SystemTime};
+use subscriber::{Presence, Subscriber};
+
+/// A seeded source of chances (splitmix64).
+pub struct Chance(u64);
+
+impl Chance {
+    /// A number below the limit.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % limit
+    }
+}
+
+/// Connects to a broker that may die at any moment; `None` if it has.
+pub fn try_connect(addr: SocketAddr, connect: &Connect) -> Option<(Client, Packet)> {
+    let mut client = Client::try_tcp(addr, connect.version).ok()?.untraced();
+    client.send(&connect.encode());
+    match client.poll(hikyaku_tests::raw::WAIT) {
+        Event::Packet(packet) => {
+            assert_eq!(
+                (packet.kind, packet.code()),
+                (Kind::Connack, 0),
+                "{} is let in",
+                connect.client_id
+            );
+            Some((client, packet))
+        }
+        Event::Closed => None,
+        Event::Silence => panic!("{}: no CONNACK", connect.client_id),
+    }
+}
+
+/// A session whose CONNACK was seen once is there ever after.
+pub fn check_session(known: &mut bool, connack: &Packet, client_id: &str) {
+    assert!(
+        !*known || connack.flags == 1,
+        "the acknowledged session of {client_id} is lost"
+    );
+    *known = true;
+}
+
+struct Load {
+    publishers: Vec<Publisher>,
+    subscribers: Vec<Subscriber>,
+    keeper: Keeper,
+    member: Member,
+}
+
+impl Load {
+    fn new(chance: &mut Chance, addr: SocketAddr) -> Self {
+        let mut load = Self {
+            publishers: (0..4)
+                .map(|number| Publisher::new(number, chance))
+                .collect(),
+            subscribers: (0..5).map(Subscriber::new).collect(),
+            keeper: Keeper::default(),
+            member: Member::default(),
+        };
+        load.subscribers
+            .iter_mut()
+            .for_each(|subscriber| subscriber.join(addr));
+        load
+    }
+
+    /// Runs everybody until the broker ends, which `end` brings about.
+    fn run_until(&mut self, addr: SocketAddr, end: impl FnOnce()) {
+        thread::scope(|scope| {
+            self.publishers
+                .iter_mut()
+                .for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            self.subscribers
+                .iter_mut()
+                .for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            scope.spawn(|| self.keeper.run(addr));
+            scope.spawn(|| self.member.run(addr));
+            end();
+        });
+    }
+
+    /// Lets everybody finish what is under way, then judges what the subscribers have.
+    fn settle(&mut self, broker: &Broker) -> usize {
+        for publisher in &mut self.publishers {
+            publisher.finish(broker.addr());
+        }
+        Connect::v311("end")
+            .ok(broker)
+            .publish(Publish::new("load/end", "end", 2));
+        let subscribers = &mut self.subscribers;
+        subscribers
+            .iter_mut()
+            .for_each(|subscriber| subscriber.set(Presence::UntilEnd));
+        thread::scope(|scope| {
+            subscribers
+                .iter_mut()
+                .for_each(|actor| drop(scope.spawn(|| actor.run(broker.addr()))));
+        });
+        for subscriber in subscribers {
+            subscriber.judge(&self.publishers);
+        }
+        self.publishers
+            .iter()
+            .map(|publisher| publisher.accepted.len())
+            .sum()
+    }
+}
+
+/// Plays so many rounds, each ended by `end` at a random moment.
+fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a clock after 1970");
+    let given = std::env::var("HIKYAKU_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or(now.as_nanos() as u64);
+    println!("HIKYAKU_TEST_SEED={seed} gives the same load and the same moments");
+    let mut chance = Chance(seed);
+    let mut broker = Options::backend(backend).start();
+    let mut load = Load::new(&mut chance, broker.addr());
+    for round in 0..rounds {
+        load.subscribers
+            .iter_mut()
+            .for_each(|subscriber| subscriber.choose(&mut chance));
+        let moment = Duration::from_millis(20 + chance.below(500));
+        println!("round {round}: the end comes after {moment:?}");
+        let addr = broker.addr();
+        load.run_until(addr, || {
+            thread::sleep(moment); // the random moment itself: nothing waits for it
+            end(&mut broker);
+        });
+        broker.restart();
+        load.keeper.judge(&broker);
+        load.member.judge(&broker);
+    }
+    let accepted = load.settle(&broker);
+    println!(
+        "{accepted} acknowledged messages, {}, {}",
+        load.keeper, load.member
+    );
+    assert!(
+        accepted > 20 * rounds as usize,
+        "there was hardly any load: {accepted} messages"
+    );
+}
+
+fn nothing_acknowledged_is_lost_or_doubled_by_kill_9(backend: &str) {
+    rounds(backend, 25, Broker::kill9);
+}
+
+fn nothing_acknowledged_is_lost_or_doubled_by_sigterm(backend: &str) {
+    rounds(backend, 5, Broker::term);
+}
+
+with_backends! {
+    nothing_acknowledged_is_lost_or_doubled_by_kill_9
+    nothing_acknowledged_is_lost_or_doubled_by_sigterm
+}
