@@ -108,6 +108,7 @@ fn a_refused_connect_is_answered_in_the_clients_dialect() {
         ("MQTT", 0x84, 2, b"\0\x01c", V3(1), unsupported), // how bridges of mosquitto ask first
         ("MQIsdp", 0x83, 2, b"\0\x01c", V3(1), unsupported),
         ("MQTT", 4, 3, b"\0\x01c", Silence, ReasonCode::MALFORMED_PACKET),
+        ("MQTT", 4, 0x82, b"\0\x01c\0\x01\xFF", Silence, ReasonCode::MALFORMED_PACKET), // the user name
         ("MQTT", 5, 3, b"\0\0\x01c", V5, ReasonCode::MALFORMED_PACKET),
         ("MQTT", 5, 2, b"\x03\x21\0\0\0\x01c", V5, ReasonCode::PROTOCOL_ERROR),
         ("MQTT", 5, 6, b"\0\0\x01c\0\0\x01#\0\0", V5, ReasonCode::TOPIC_NAME_INVALID),

@@ -239,4 +239,6 @@ fn auth_goes_out_as_it_comes_in() {
     assert_eq!(body.properties(), [(21, b"SCRAM".to_vec()), (22, vec![0xFF; 300])]);
     let Ok(Packet::Auth(back)) = read(&out, V5) else { panic!("{out:02x?}") };
     assert_eq!(back, auth);
+    let bare = Auth { method: None, data: vec![], ..auth };
+    assert_eq!(written(|out| encode_auth(out, &bare)), [0xF0, 2, 0x18, 0]);
 }

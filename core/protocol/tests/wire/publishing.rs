@@ -63,6 +63,9 @@ fn the_reason_of_a_refusal_is_the_one_that_the_standard_names() {
         (b"\x30\x06\0\x03a/#\0", ReasonCode::TOPIC_NAME_INVALID),
         (b"\x30\x05\0\x02a\xFF\0", ReasonCode::MALFORMED_PACKET),
         (b"\x30\x08\0\x01a\x04\x08\0\x01+", ReasonCode::TOPIC_NAME_INVALID), // the Response Topic
+        (b"\x30\x08\0\x01a\x04\x03\0\x01\x80", ReasonCode::MALFORMED_PACKET), // the Content Type
+        (b"\x30\x0B\0\x01a\x07\x26\0\x01k\0\x01\xFF", ReasonCode::MALFORMED_PACKET), // a User Property
+        (b"\x30\x0B\0\x01a\x07\x26\0\x01\0\0\x01v", ReasonCode::MALFORMED_PACKET),
         (b"\x32\x06\0\x01a\0\0\0", ReasonCode::PROTOCOL_ERROR),
         (b"\x82\x09\0\x01\0\0\x03a/+\x04", ReasonCode::SUCCESS),
         (b"\x82\x09\0\x01\0\0\x03a+b\x04", ReasonCode::TOPIC_FILTER_INVALID),
@@ -78,7 +81,7 @@ fn the_reason_of_a_refusal_is_the_one_that_the_standard_names() {
 
 #[test]
 fn a_subscription_is_read_with_all_its_options() {
-    let filters = [&field("a/+")[..], &[0x2E], &field("$share/g/é/#"), &[0x11]].concat();
+    let filters = [&field("a/+")[..], &[0x26], &field("$share/g/é/#"), &[0x19]].concat();
     let bytes = packet(0x82, &[b"\x12\x34\x0A\x0B\xFF\x01\x26\0\x01k\0\x01v", &filters[..]].concat());
     let Ok(Packet::Subscribe(subscribe)) = read(&bytes, V5) else { panic!() };
     assert_eq!((subscribe.packet_id, subscribe.subscription_id), (0x1234, Some(255)));
@@ -86,13 +89,13 @@ fn a_subscription_is_read_with_all_its_options() {
         ("a/+".to_owned(), SubscriptionOptions {
             qos: Qos::ExactlyOnce,
             no_local: true,
-            retain_as_published: true,
+            retain_as_published: false,
             retain_handling: RetainHandling::Never,
         }),
         ("$share/g/é/#".to_owned(), SubscriptionOptions {
             qos: Qos::AtLeastOnce,
             no_local: false,
-            retain_as_published: false,
+            retain_as_published: true,
             retain_handling: RetainHandling::IfNew,
         }),
     ]);
@@ -139,5 +142,6 @@ fn authentication_names_its_method() {
     let Ok(Packet::Auth(auth)) = read(b"\xF0\x06\x19\x04\x15\0\x01m", V5) else { panic!() };
     assert_eq!((auth.reason, auth.method.as_deref()), (ReasonCode::REAUTHENTICATE, Some("m")));
     assert_eq!(read(b"\xF0\x02\x18\0", V5).unwrap_err().reason, ReasonCode::PROTOCOL_ERROR);
+    assert_eq!(read(b"\xF0\x07\x19\x04\x15\0\x01m\0", V5).unwrap_err().reason, ReasonCode::MALFORMED_PACKET);
     assert!(read(b"\xF0\0", V311).is_err());
 }
