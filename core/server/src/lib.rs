@@ -1,1 +1,23 @@
-//! Decisions to the world: the tokio shell, config, and the binary.
+//! Decisions to the world: the tokio shell around the core, its configuration, and the binary `hikyaku`.
+//!
+//! No rule of MQTT is here: sockets, deadlines, files and messages for people are. [`Server`] runs a broker inside another
+//! program; the binary is a thin layer of command line over it.
+
+mod auth;
+pub mod banner;
+pub mod cli;
+mod clock;
+mod closed;
+pub mod config;
+mod connection;
+mod journal;
+mod names;
+mod pages;
+mod recover;
+mod server;
+mod shared;
+pub mod startup;
+mod store;
+mod trace;
+
+pub use server::{Server, ServerError};

@@ -1,0 +1,172 @@
+//! How does a turn end? Mailboxes, journal, wake-ups, in this order and one lock at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hikyaku_types::{Now, Qos};
+
+use super::Hub;
+use crate::change::Change;
+use crate::journal::Entry;
+use crate::seat::{Delivery, Mail, Pushed, Seat, SeatState};
+use crate::session::Session;
+use crate::tree::{Group, Own, Receiver};
+use crate::turn::{Run, Staged, Turn};
+
+impl Hub {
+    /// Hands on what a turn has staged. Its answers go to `session`, to be sent once what they acknowledge is durable.
+    /// Gives the ticket of what was appended, 0 if nothing was.
+    pub fn finish(&self, turn: &mut Turn, session: Option<&mut Session>, now: Now) -> u64 {
+        for index in 0..turn.runs.len() {
+            self.deliver_run(turn, index, now);
+        }
+        turn.runs.clear();
+        let ticket = self.append(turn, session.as_deref());
+        turn.wakes.drain(..).for_each(|seat| seat.wake());
+        if let Some(session) = session {
+            session.take_answers(turn, ticket);
+        }
+        turn.binds = false;
+        ticket
+    }
+
+    /// The first half of the end of a turn: the messages of one run into the mailboxes of their receivers.
+    fn deliver_run(&self, turn: &mut Turn, index: usize, now: Now) {
+        let Turn { runs, staged, wakes, settle, pressed, .. } = turn;
+        let run = &runs[index];
+        let staged = &mut staged[run.messages.clone()];
+        let mut ends = Ends { wakes, settle, pressed };
+        for receiver in &run.route.receivers {
+            let Some(terms) = terms_of(receiver, run) else { continue };
+            let seat = &receiver.subscriber;
+            let mut mail = seat.mail.lock();
+            for staged in &mut *staged {
+                self.push(&mut mail, seat, staged, &terms);
+            }
+            self.after_push(mail, seat, &mut ends, now);
+        }
+        for group in &run.route.groups {
+            for staged in &mut *staged {
+                self.deliver_to_one(group, staged, &mut ends, now);
+            }
+        }
+    }
+
+    fn push(&self, mail: &mut Mail, seat: &Seat, staged: &mut Staged, terms: &Terms<'_>) -> bool {
+        let message = &staged.message;
+        let delivery = Delivery {
+            message,
+            qos: terms.qos.min(message.qos), // [MQTT-3.8.4-8]
+            retain: terms.retain_as_published && message.retain, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            subscription_ids: terms.subscription_ids,
+        };
+        match mail.push(seat, &delivery, &self.limits, &self.counters) {
+            Pushed::Held => true,
+            Pushed::Stored(receipt) => {
+                staged.receipts.push(receipt);
+                true
+            }
+            Pushed::Refused => false,
+        }
+    }
+
+    fn after_push(&self, mut mail: parking_lot::MutexGuard<'_, Mail>, seat: &Arc<Seat>, ends: &mut Ends<'_>, now: Now) {
+        if seat.stored {
+            mail.settle(self.watermark(), &self.limits);
+            if !mail.settling && mail.needs_settling() {
+                mail.settling = true;
+                ends.settle.push(seat.clone());
+            }
+        }
+        if matches!(mail.state, SeatState::Live) {
+            *ends.pressed |= mail.pressed(now.mono_ms, &self.limits);
+            drop(mail);
+            ends.wakes.push(seat.clone());
+        }
+    }
+
+    /// One member of a shared subscription gets the message: a connected one if there is one that has room, else one whose
+    /// session is parked; in turn (section 4.8.2).
+    fn deliver_to_one(&self, group: &Group<Arc<Seat>>, staged: &mut Staged, ends: &mut Ends<'_>, now: Now) {
+        let members = group.members();
+        let first = group.turn();
+        for want_live in [true, false] {
+            for step in 0..members.len() {
+                let member = &members[(first + step) % members.len()];
+                let seat = &member.subscriber;
+                let mut mail = seat.mail.lock();
+                if matches!(mail.state, SeatState::Live) != want_live {
+                    continue;
+                }
+                let terms = Terms {
+                    qos: member.qos,
+                    retain_as_published: member.retain_as_published,
+                    subscription_ids: member.subscription_id.as_slice(),
+                };
+                if self.push(&mut mail, seat, staged, &terms) {
+                    self.after_push(mail, seat, ends, now);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The second half: one lock of the journal for all that the turn appends. Gives the ticket, 0 if nothing was appended.
+    fn append(&self, turn: &mut Turn, session: Option<&Session>) -> u64 {
+        for staged in turn.staged.drain(..) {
+            if !staged.receipts.is_empty() {
+                turn.binds = true;
+                let change = Change::Publish { message: staged.message, receivers: staged.receipts };
+                turn.entries.push(Entry::Change(change));
+            }
+        }
+        if turn.entries.is_empty() && turn.settle.is_empty() {
+            return 0;
+        }
+        let mut journal = self.journal.lock();
+        let idle = journal.is_empty();
+        let before = journal.bytes();
+        let ticket = journal.append(&mut turn.entries);
+        self.journal_bytes.fetch_add(journal.bytes() - before, Ordering::Relaxed);
+        turn.settle.drain(..).for_each(|seat| journal.add_settle(seat));
+        if let (true, Some(session)) = (turn.binds, session) {
+            journal.add_waiter(session.seat());
+        }
+        drop(journal);
+        if idle {
+            self.ring_journal();
+        }
+        ticket
+    }
+}
+
+/// Where a turn's side effects gather.
+struct Ends<'a> {
+    wakes: &'a mut Vec<Arc<Seat>>,
+    settle: &'a mut Vec<Arc<Seat>>,
+    pressed: &'a mut bool,
+}
+
+/// How a receiver wants its messages.
+struct Terms<'a> {
+    qos: Qos,
+    retain_as_published: bool,
+    subscription_ids: &'a [u32],
+}
+
+fn terms_of<'a>(receiver: &'a Receiver<Arc<Seat>>, run: &Run) -> Option<Terms<'a>> {
+    if receiver.subscriber.number == run.publisher {
+        match &receiver.own {
+            Own::Same => {}
+            Own::Nothing => return None, // [MQTT-3.8.3-3]
+            Own::Less(less) => {
+                return Some(Terms { qos: less.0, retain_as_published: less.1, subscription_ids: &less.2 });
+            }
+        }
+    }
+    Some(Terms {
+        qos: receiver.qos,
+        retain_as_published: receiver.retain_as_published,
+        subscription_ids: &receiver.subscription_ids,
+    })
+}

@@ -1,0 +1,368 @@
+//! What may others touch of a session? Its seat: the mailbox, and the bell that wakes its task.
+//!
+//! ```text
+//!            attach                      detach, expiry > 0
+//!   (none) ─────────► Live ───────────────────────────────► Parked
+//!                      │ ▲                                    │ │
+//!                      │ └────────────── attach ──────────────┘ │ expiry, clean start
+//!                      └──── detach, expiry 0 ───► Gone ◄───────┘
+//! ```
+//!
+//! A mailbox has three lanes, and their order is the order of positions: `returned` (was in flight when the client left),
+//! `stored` (durable, body on disk), `held` (body in memory). QoS 0 has a lane of its own and no position.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use hikyaku_types::Qos;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::change::{Position, Receipt, SessionNumber};
+use crate::counters::Counters;
+use crate::limits::Limits;
+use crate::message::{Message, NOT_APPENDED};
+use crate::session::SessionState;
+use crate::tree::Subscriber;
+
+/// A message on its way to one receiver.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The message; `None`: its body is in the store.
+    pub body: Option<Arc<Message>>,
+    /// Its id; 0 for one that is not stored.
+    pub message_id: u64,
+    /// Its place in the queue; 0 for QoS 0.
+    pub position: Position,
+    /// Bytes of it, as limits count.
+    pub size: u32,
+    /// The effective QoS.
+    pub qos: Qos,
+    /// The RETAIN flag that the receiver sees.
+    pub retain: bool,
+    /// It may have been sent before.
+    pub dup: bool,
+    /// It is QoS 2 and the store knows that it was sent: it neither expires nor moves.
+    pub sent_durably: bool,
+    /// The Subscription Identifiers that the receiver sees.
+    pub subscription_ids: SmallVec<[u32; 1]>,
+}
+
+/// A queued message whose body is on disk.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredEntry {
+    pub(crate) position: Position,
+    pub(crate) message_id: u64,
+    pub(crate) size: u32,
+    pub(crate) qos: Qos,
+    pub(crate) dup: bool,
+}
+
+impl StoredEntry {
+    fn into_item(self) -> Item {
+        Item {
+            body: None,
+            message_id: self.message_id,
+            position: self.position,
+            size: self.size,
+            qos: self.qos,
+            retain: false,
+            dup: self.dup,
+            sent_durably: false,
+            subscription_ids: SmallVec::new(),
+        }
+    }
+}
+
+/// Who has the session.
+#[derive(Debug)]
+pub(crate) enum SeatState {
+    /// A connection's task.
+    Live,
+    /// Nobody: it lies here.
+    Parked(Box<SessionState>),
+    /// It has ended.
+    Gone,
+}
+
+/// How a message reaches a receiver.
+pub(crate) struct Delivery<'a> {
+    pub message: &'a Arc<Message>,
+    pub qos: Qos,
+    pub retain: bool,
+    pub subscription_ids: &'a [u32],
+}
+
+/// What became of a delivery.
+pub(crate) enum Pushed {
+    /// It waits in memory only.
+    Held,
+    /// It waits, and the store must know.
+    Stored(Receipt),
+    /// No room, or nobody there.
+    Refused,
+}
+
+/// What waits for a session.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub state: SeatState,
+    pub takeover: Vec<Waker>,
+    pub qos0: Vec<Item>,
+    pub qos0_bytes: usize,
+    pub returned: VecDeque<Item>,
+    pub stored: VecDeque<StoredEntry>,
+    pub stored_bytes: u64,
+    pub held: VecDeque<Item>,
+    pub held_bytes: usize,
+    pub next_position: Position,
+    /// The seat stands in a batch's list of those whose bodies may go to disk.
+    pub settling: bool,
+    /// Since when the mailbox has been more than half full, in monotonic milliseconds.
+    pub slow_since_ms: Option<u64>,
+}
+
+impl Mail {
+    pub fn new(state: SeatState, next_position: Position) -> Self {
+        Self {
+            state,
+            takeover: Vec::new(),
+            qos0: Vec::new(),
+            qos0_bytes: 0,
+            returned: VecDeque::new(),
+            stored: VecDeque::new(),
+            stored_bytes: 0,
+            held: VecDeque::new(),
+            held_bytes: 0,
+            next_position,
+            settling: false,
+            slow_since_ms: None,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.qos0.is_empty() && self.queued() == 0
+    }
+
+    /// Messages of QoS 1 and 2 that wait.
+    pub fn queued(&self) -> usize {
+        self.returned.len() + self.stored.len() + self.held.len()
+    }
+
+    /// Puts a message in; gives it its position.
+    pub fn push(&mut self, seat: &Seat, delivery: &Delivery<'_>, limits: &Limits, counters: &Counters) -> Pushed {
+        let live = match self.state {
+            SeatState::Live => true,
+            SeatState::Parked(_) => false,
+            SeatState::Gone => return Pushed::Refused,
+        };
+        let size = delivery.message.size();
+        if delivery.qos == Qos::AtMostOnce {
+            return if live { self.push_qos0(delivery, size, limits, counters) } else { Pushed::Refused };
+        }
+        if seat.stored {
+            let bytes = self.stored_bytes + self.held_bytes as u64 + size as u64;
+            if self.queued() >= limits.queue_messages_max || bytes > limits.queue_bytes_max && self.queued() > 0 {
+                counters.dropped_queue_full.add(1);
+                return Pushed::Refused;
+            }
+        } else if self.held.len() >= limits.mailbox_messages_max || self.held_bytes + size > limits.mailbox_bytes_max && !self.held.is_empty() {
+            counters.dropped_mailbox_full.add(1);
+            return Pushed::Refused;
+        }
+        let position = self.next_position;
+        self.next_position += 1;
+        self.held_bytes += size;
+        self.held.push_back(item_of(delivery, position, size));
+        if !seat.stored {
+            return Pushed::Held;
+        }
+        Pushed::Stored(Receipt {
+            session: seat.number,
+            position,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            subscription_ids: SmallVec::from_slice(delivery.subscription_ids),
+        })
+    }
+
+    fn push_qos0(&mut self, delivery: &Delivery<'_>, size: usize, limits: &Limits, counters: &Counters) -> Pushed {
+        if self.qos0.len() >= limits.mailbox_messages_max || self.qos0_bytes + size > limits.mailbox_bytes_max && !self.qos0.is_empty() {
+            counters.dropped_mailbox_full.add(1);
+            return Pushed::Refused;
+        }
+        self.qos0_bytes += size;
+        self.qos0.push(item_of(delivery, 0, size));
+        Pushed::Held
+    }
+
+    /// Lets bodies go that are on disk: all of a parked session, what is beyond the mailbox's limits of a live one.
+    pub fn settle(&mut self, watermark: u64, limits: &Limits) {
+        let live = matches!(self.state, SeatState::Live);
+        if !live {
+            for item in &mut self.returned {
+                if item.body.as_ref().is_some_and(|message| is_durable(message, watermark)) {
+                    item.body = None;
+                }
+            }
+        }
+        let (count, bytes) = if live { (limits.mailbox_messages_max / 2, limits.mailbox_bytes_max / 2) } else { (0, 0) };
+        while self.held.len() > count || self.held_bytes > bytes {
+            let Some(front) = self.held.front() else { break };
+            if !front.body.as_ref().is_some_and(|message| is_durable(message, watermark)) {
+                break;
+            }
+            let Some(item) = self.held.pop_front() else { break };
+            self.held_bytes -= item.size as usize;
+            self.stored_bytes += u64::from(item.size);
+            self.stored.push_back(StoredEntry {
+                position: item.position,
+                message_id: item.message_id,
+                size: item.size,
+                qos: item.qos,
+                dup: item.dup,
+            });
+        }
+    }
+
+    /// Whether bodies are here that should go to disk with a later batch.
+    pub fn needs_settling(&self) -> bool {
+        !matches!(self.state, SeatState::Live) && (!self.held.is_empty() || self.returned.iter().any(|item| item.body.is_some()))
+    }
+
+    /// Takes what may be sent next, at most `room` messages of QoS 1 and 2, into `ready`; those whose bodies are on disk
+    /// into `page`, which then comes behind `ready`.
+    pub fn take(&mut self, room: usize, page_bytes: usize, stored_seat: bool, ready: &mut VecDeque<Item>, page: &mut Vec<Item>) {
+        let mut bytes = 0;
+        while ready.len() + page.len() < room && bytes < page_bytes {
+            let Some(item) = self.returned.front() else { break };
+            if item.body.is_some() && !page.is_empty() {
+                return;
+            }
+            bytes += item.size as usize;
+            let Some(item) = self.returned.pop_front() else { break };
+            if item.body.is_some() { ready.push_back(item) } else { page.push(item) }
+        }
+        while self.returned.is_empty() && ready.len() + page.len() < room && bytes < page_bytes {
+            let Some(entry) = self.stored.pop_front() else { break };
+            bytes += entry.size as usize;
+            self.stored_bytes -= u64::from(entry.size);
+            page.push(entry.into_item());
+        }
+        if !page.is_empty() || !self.returned.is_empty() || !self.stored.is_empty() {
+            return;
+        }
+        while ready.len() < room {
+            let Some(front) = self.held.front() else { break };
+            if stored_seat && front.body.as_ref().is_some_and(|message| message.batch() == NOT_APPENDED) {
+                break; // its publisher will wake us once it is appended
+            }
+            let Some(item) = self.held.pop_front() else { break };
+            self.held_bytes -= item.size as usize;
+            ready.push_back(item);
+        }
+        if self.stored.is_empty() && self.stored.capacity() > 1024 {
+            self.stored = VecDeque::new();
+        }
+    }
+
+    /// Whether a publisher should be read more slowly for the sake of this receiver, for two seconds at most.
+    pub fn pressed(&mut self, now_ms: u64, limits: &Limits) -> bool {
+        let half = self.held.len() * 2 > limits.mailbox_messages_max
+            || self.held_bytes * 2 > limits.mailbox_bytes_max
+            || self.qos0.len() * 2 > limits.mailbox_messages_max
+            || self.qos0_bytes * 2 > limits.mailbox_bytes_max;
+        if !half {
+            return false;
+        }
+        now_ms.saturating_sub(*self.slow_since_ms.get_or_insert(now_ms)) < 2_000
+    }
+}
+
+fn item_of(delivery: &Delivery<'_>, position: Position, size: usize) -> Item {
+    Item {
+        body: Some(delivery.message.clone()),
+        message_id: delivery.message.id,
+        position,
+        size: u32::try_from(size).unwrap_or(u32::MAX),
+        qos: delivery.qos,
+        retain: delivery.retain,
+        dup: false,
+        sent_durably: false,
+        subscription_ids: SmallVec::from_slice(delivery.subscription_ids),
+    }
+}
+
+pub(crate) fn is_durable(message: &Message, watermark: u64) -> bool {
+    let batch = message.batch();
+    batch != NOT_APPENDED && batch <= watermark
+}
+
+/// The part of a session that others may touch.
+#[derive(Debug)]
+pub struct Seat {
+    pub(crate) client_id: Arc<str>,
+    pub(crate) number: SessionNumber,
+    /// Whether its queue is in the store.
+    pub(crate) stored: bool,
+    pub(crate) mail: Mutex<Mail>,
+    told: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Seat {
+    pub(crate) fn new(client_id: Arc<str>, number: SessionNumber, stored: bool, mail: Mail) -> Self {
+        Self { client_id, number, stored, mail: Mutex::new(mail), told: AtomicBool::new(false), waker: Mutex::new(None) }
+    }
+
+    /// Whose seat it is.
+    #[must_use]
+    pub fn client_id(&self) -> &Arc<str> {
+        &self.client_id
+    }
+
+    /// Rings the bell; a bell that has rung and was not answered rings no more.
+    pub fn wake(&self) {
+        if !self.told.swap(true, Ordering::AcqRel) {
+            if let Some(waker) = &*self.waker.lock() {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// The number of its session.
+    #[must_use]
+    pub fn number(&self) -> SessionNumber {
+        self.number
+    }
+
+    /// The task says that it is coming to look, and who it is. Gives whether the bell has rung since the last time.
+    pub fn listen(&self, waker: &Waker) -> bool {
+        let mut slot = self.waker.lock();
+        if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            *slot = Some(waker.clone());
+        }
+        drop(slot);
+        self.told.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether somebody else wants this session.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        !self.mail.lock().takeover.is_empty()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mail.lock().is_empty()
+    }
+}
+
+impl Subscriber for Arc<Seat> {
+    fn key(&self) -> u64 {
+        self.number
+    }
+}
