@@ -34,7 +34,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
     let cache_bytes = options.cache_bytes / 2;
     let mut writer = connect(path, cache_bytes).map_err(cannot)?;
     prepare(&writer, path)?;
-    // On a full disk this is the room in which records can be deleted.
+    // Whatever ended the last run, the log is short from here on, as far as the disk has room.
     begin_log_anew(&writer).map_err(cannot)?;
     sync_directory(path.parent().unwrap_or(Path::new("")))?;
     let reader = connect(path, cache_bytes).map_err(cannot)?;
@@ -68,14 +68,16 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             let why = "it is an SQLite database of another program";
             Err(complain(Decision::Corrupt, "open the store", path, &why, "another storage path"))
         }
-        _ => make_tables(connection, path),
+        // A file that is whole is not written to: the disk may be full, and it shall be read all the same.
+        (true, layout, _) if layout == i64::from(LAYOUT) => make_ready(connection, path, ""),
+        _ => make_ready(connection, path, &schema()),
     }
 }
 
-fn make_tables(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+fn make_ready(connection: &Connection, path: &Path, schema: &str) -> Result<(), StoreError> {
     let made = || -> Answer<String> {
         let mode = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
-        connection.execute_batch(&schema())?;
+        connection.execute_batch(schema)?;
         Ok(mode)
     };
     let mode = made().map_err(|error| fault_of_open(path, &error))?;
