@@ -1,6 +1,6 @@
 //! Which records does a change write?
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -26,10 +26,11 @@ pub struct Ledger {
     /// The live number of each client id.
     pub(super) clients: HashMap<Arc<str>, SessionNumber, RandomState>,
     pub(super) sessions: HashMap<SessionNumber, Tracked, RandomState>,
-    /// How many receivers a message has left, where that is two or more.
-    pub(super) remaining: HashMap<u64, u32, RandomState>,
+    /// How many receivers a message has left, where that is two or more. Ids rise, so those in use lie close together in a
+    /// tree; and it never moves all it has at once, as a table does when it grows.
+    pub(super) remaining: BTreeMap<u64, u32>,
     /// Messages whose payload has a row of its own.
-    pub(super) bodies: HashSet<u64, RandomState>,
+    pub(super) bodies: BTreeSet<u64>,
     pub(super) retained: retained::Last,
     /// Sessions whose progress is to be written with the batch.
     changed: Vec<SessionNumber>,
@@ -80,8 +81,8 @@ impl Ledger {
             meta: Meta::default(),
             clients: HashMap::with_hasher(hasher.clone()),
             sessions: HashMap::with_hasher(hasher.clone()),
-            remaining: HashMap::with_hasher(hasher.clone()),
-            bodies: HashSet::with_hasher(hasher.clone()),
+            remaining: BTreeMap::new(),
+            bodies: BTreeSet::new(),
             retained: retained::Last::new(hasher, &[]),
             changed: Vec::new(),
             room: (0, 0),

@@ -30,16 +30,17 @@ mod key;
 mod meta;
 mod progress;
 mod read;
-mod recover;
 mod rebuild;
+mod recover;
+mod recovered;
 mod retained;
 mod rows;
 
 pub use encode::{Encoded, Ledger};
 pub use error::LedgerError;
 pub use read::{Body, PartialMessage, Stored, body_keys, message_keys, read_message};
-pub use rebuild::{OutboundRef, QueuedRef, Recovered, RecoveredSession};
 pub use recover::{Place, Recovery};
+pub use recovered::{OutboundRef, QueuedRef, Recovered, RecoveredSession};
 
 /// The format of a store that this build writes, and the newest that it reads. It rises when an older build could not read
 /// what this one writes, be it a single row.

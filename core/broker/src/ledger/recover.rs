@@ -4,7 +4,8 @@ use hikyaku_traits::{Page, Scan, Table};
 
 use super::LedgerError;
 use super::encode::Ledger;
-use super::rebuild::{Rebuild, Recovered};
+use super::rebuild::Rebuild;
+use super::recovered::Recovered;
 
 /// Which of the two stores; they may be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,8 +105,7 @@ impl Last {
     }
 }
 
-/// What is greater takes the place. What clears an expired message has its id; one without an id is as new as any.
+/// What is not less takes the place. What clears an expired message has its id.
 fn age(message: &Message) -> (u64, bool) {
-    let id = if message.id == 0 { u64::MAX } else { message.id };
-    (id, message.payload().is_empty())
+    (message.id, message.payload().is_empty())
 }
