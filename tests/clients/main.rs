@@ -1,9 +1,5 @@
 //! Clients of other projects against the running broker.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod mosquitto;
 mod mqttjs;

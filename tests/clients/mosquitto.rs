@@ -17,22 +17,11 @@ fn what_is_published_arrives() {
 fn the_lower_quality_of_service_arrives() {
     let broker = Broker::memory();
     for version in ["mqttv31", "mqttv311", "mqttv5"] {
-        let mut subs = [0, 1, 2].map(|qos| {
-            (
-                qos,
-                mosquitto_sub(&broker, &format!("-t test -V {version} -q {qos}")),
-            )
-        });
+        let mut subs = [0, 1, 2].map(|qos| (qos, mosquitto_sub(&broker, &format!("-t test -V {version} -q {qos}"))));
         for sent in [0, 1, 2] {
-            mosquitto_pub(
-                &broker,
-                &format!("-t test -V {version} -m sent-{sent} -q {sent}"),
-            );
+            mosquitto_pub(&broker, &format!("-t test -V {version} -m sent-{sent} -q {sent}"));
             for (granted, sub) in &mut subs {
-                assert_eq!(
-                    sub.expect(MESSAGE),
-                    format!("{} 0 test sent-{sent}", sent.min(*granted))
-                );
+                assert_eq!(sub.expect(MESSAGE), format!("{} 0 test sent-{sent}", sent.min(*granted)));
             }
         }
     }
@@ -43,8 +32,7 @@ fn the_lower_quality_of_service_arrives() {
 fn versions_mix() {
     let broker = Broker::memory();
     let versions = ["mqttv31", "mqttv311", "mqttv5"];
-    let mut subs =
-        versions.map(|version| mosquitto_sub(&broker, &format!("-t mix/# -V {version} -q 2")));
+    let mut subs = versions.map(|version| mosquitto_sub(&broker, &format!("-t mix/# -V {version} -q 2")));
     for from in versions {
         mosquitto_pub(&broker, &format!("-t mix/{from} -V {from} -m abc -q 2"));
         for sub in &mut subs {

@@ -19,10 +19,7 @@ fn durable_subscriber_and_publisher_in_a_row(major: u8) {
     let mut sub = paho(major, &broker, "subscriber.py", &[]);
     assert_eq!(sub.expect("connected "), "1", "the session was kept");
     mosquitto_pub(&broker, "-t test -q 1 -m end");
-    let expected: Vec<String> = payloads
-        .iter()
-        .map(|payload| format!("1 0 test {payload}"))
-        .collect();
+    let expected: Vec<String> = payloads.iter().map(|payload| format!("1 0 test {payload}")).collect();
     assert_eq!(sub.expect_until(MESSAGE, "end"), expected);
 }
 

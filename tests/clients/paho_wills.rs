@@ -11,111 +11,74 @@ const AT_ONCE: Duration = Duration::from_secs(15);
 struct Stage {
     broker: Broker,
     watcher: Client,
-    client: Program,
 }
 
-fn stage(major: u8, mode: &str) -> Stage {
+/// A client that is connected with its will, and somebody who watches for that.
+fn stage(major: u8, mode: &str) -> (Stage, Program) {
     let broker = Broker::memory();
     let mut watcher = Connect::v311("watcher").ok(&broker);
     watcher.subscribe("test", 0);
     let mut client = paho(major, &broker, "will.py", &[mode]);
     client.expect("connected");
-    Stage {
-        broker,
-        watcher,
-        client,
-    }
+    (Stage { broker, watcher }, client)
 }
 
 impl Stage {
-    /// What the watcher has got once the broker has heard all that the client had to say.
+    /// What the watcher has got up to now.
     fn wills(&mut self) -> Vec<String> {
         let mut end = Connect::v311("end").ok(&self.broker);
         end.publish(Publish::new("test", "end", 1));
         self.watcher.texts_until("end")
     }
 
-    /// The will comes, once, and no later than this.
-    fn one_will(&mut self, since: Instant, within: Duration) {
-        let will = self.watcher.message();
-        assert_eq!(
-            (will.topic.as_str(), will.text().as_str()),
-            ("test", "will")
-        );
-        assert!(
-            since.elapsed() < within,
-            "the will came after {:?}",
-            since.elapsed()
-        );
+    /// The will comes, once, and no later than this; returns after how long.
+    fn one_will(&mut self, since: Instant, within: Duration) -> Duration {
+        let (will, took) = (self.watcher.message(), since.elapsed());
+        assert_eq!((will.topic.as_str(), will.text().as_str()), ("test", "will"));
+        assert!(took < within, "the will came after {took:?}");
         assert_eq!(self.wills(), Vec::<String>::new(), "the will comes once");
+        took
     }
 }
 
 fn none_after_disconnect(major: u8) {
-    let Stage {
-        broker,
-        watcher,
-        client,
-    } = stage(major, "disconnect");
+    let (mut stage, client) = stage(major, "disconnect");
     client.finish();
     // The next of that name is let in once the broker is done with the first.
-    Connect::v311("client05").ok(&broker).leave();
-    let client = Program::start(&mut std::process::Command::new("true"));
-    assert_eq!(
-        Stage {
-            broker,
-            watcher,
-            client
-        }
-        .wills(),
-        Vec::<String>::new()
-    );
+    Connect::v311("client05").ok(&stage.broker).leave();
+    assert_eq!(stage.wills(), Vec::<String>::new());
 }
 
 fn one_after_the_process_ends_without_disconnect(major: u8) {
-    let mut stage = stage(major, "exit");
+    let (mut stage, client) = stage(major, "exit");
+    client.finish();
     stage.one_will(Instant::now(), AT_ONCE);
 }
 
 fn one_at_once_when_a_periodic_publisher_is_killed(major: u8) {
-    let Stage {
-        broker,
-        watcher,
-        mut client,
-    } = stage(major, "periodic");
+    let (mut stage, mut client) = stage(major, "periodic");
     for _ in 0..3 {
         client.expect("published");
     }
     let killed = Instant::now();
     client.kill9();
-    let client = Program::start(&mut std::process::Command::new("true"));
-    Stage {
-        broker,
-        watcher,
-        client,
-    }
-    .one_will(killed, AT_ONCE);
+    stage.one_will(killed, AT_ONCE);
 }
 
 /// With a keep alive of 1 s, three answered pings are 3 s, twice the time after which a silent one is lost.
 fn none_while_the_loop_answers(major: u8) {
-    let mut stage = stage(major, "answering");
+    let (mut stage, mut client) = stage(major, "answering");
     for _ in 0..3 {
-        stage.client.expect("pong");
+        client.expect("pong");
     }
     assert_eq!(stage.wills(), Vec::<String>::new());
 }
 
 /// With a keep alive of 2 s, a silent client is lost after 3 s: not before, and not long after.
 fn one_after_a_silence_of_one_and_a_half_keep_alives(major: u8) {
-    let mut stage = stage(major, "silent");
-    let silent = Instant::now();
-    stage.one_will(silent, Duration::from_secs(8));
-    assert!(
-        silent.elapsed() > Duration::from_millis(2_800),
-        "lost after {:?} of 3 s",
-        silent.elapsed()
-    );
+    let (mut stage, _client) = stage(major, "silent");
+    let took = stage.one_will(Instant::now(), Duration::from_secs(8));
+    assert!(took > Duration::from_millis(2_800), "lost after {took:?} of 3 s");
 }
 
 macro_rules! with_both {

@@ -14,19 +14,11 @@ fn retained_value_comes_once_per_subscription() {
     let mut second = mosquitto_sub(&broker, "-t state -q 1");
     assert_eq!(second.expect(MESSAGE), "1 1 state on");
     mosquitto_pub(&broker, "-t state -m off -q 1 -r");
-    assert_eq!(
-        first.expect(MESSAGE),
-        "1 0 state off",
-        "the second subscription brought the first nothing"
-    );
+    assert_eq!(first.expect(MESSAGE), "1 0 state off", "the second subscription brought the first nothing");
     assert_eq!(second.expect(MESSAGE), "1 0 state off");
     let mut third = mosquitto_sub(&broker, "-t +/# -q 1");
     mosquitto_pub(&broker, "-t state -m end -q 1");
-    assert_eq!(
-        third.expect_until(MESSAGE, "end"),
-        ["1 1 state off"],
-        "only the last value is kept"
-    );
+    assert_eq!(third.expect_until(MESSAGE, "end"), ["1 1 state off"], "only the last value is kept");
 }
 
 /// An empty payload takes the value away, and reaches who is there.

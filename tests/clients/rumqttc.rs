@@ -16,27 +16,18 @@ macro_rules! resumes {
                     }
                 }
             };
-            timeout(WAIT, search)
-                .await
-                .expect("the event comes in time")
+            timeout(WAIT, search).await.expect("the event comes in time")
         }
 
         fn connack(event: &Event) -> Option<ConnAck> {
-            if let Event::Incoming(Packet::ConnAck(connack)) = event {
-                Some(connack.clone())
-            } else {
-                None
-            }
+            if let Event::Incoming(Packet::ConnAck(connack)) = event { Some(connack.clone()) } else { None }
         }
 
         fn message(event: &Event) -> Option<(u8, String)> {
             let Event::Incoming(Packet::Publish(publish)) = event else {
                 return None;
             };
-            Some((
-                publish.qos as u8,
-                String::from_utf8_lossy(&publish.payload).into_owned(),
-            ))
+            Some((publish.qos as u8, String::from_utf8_lossy(&publish.payload).into_owned()))
         }
 
         #[tokio::test]
@@ -44,44 +35,24 @@ macro_rules! resumes {
             let broker = Broker::memory();
             let (client_one, mut events) = client(&broker);
             assert!(!until(&mut events, connack).await.session_present);
-            client_one
-                .subscribe("rust/#", QoS::ExactlyOnce)
-                .await
-                .unwrap();
-            for (qos, number) in [
-                (QoS::AtMostOnce, 0),
-                (QoS::AtLeastOnce, 1),
-                (QoS::ExactlyOnce, 2),
-            ] {
-                client_one
-                    .publish("rust/live", qos, false, format!("live-{number}"))
-                    .await
-                    .unwrap();
-                assert_eq!(
-                    until(&mut events, message).await,
-                    (number, format!("live-{number}"))
-                );
+            client_one.subscribe("rust/#", QoS::ExactlyOnce).await.unwrap();
+            for (qos, number) in [(QoS::AtMostOnce, 0), (QoS::AtLeastOnce, 1), (QoS::ExactlyOnce, 2)] {
+                client_one.publish("rust/live", qos, false, format!("live-{number}")).await.unwrap();
+                assert_eq!(until(&mut events, message).await, (number, format!("live-{number}")));
             }
             // Its memory of a handshake goes with the client, so it leaves when the last one is through.
-            until(&mut events, |event| {
-                matches!(event, Event::Outgoing(rumqttc::Outgoing::PubComp(_))).then_some(())
-            })
-            .await;
+            until(&mut events, |event| matches!(event, Event::Outgoing(rumqttc::Outgoing::PubComp(_))).then_some(()))
+                .await;
             client_one.disconnect().await.unwrap();
-            until(&mut events, |event| {
-                matches!(event, Event::Outgoing(rumqttc::Outgoing::Disconnect)).then_some(())
-            })
-            .await;
+            until(&mut events, |event| matches!(event, Event::Outgoing(rumqttc::Outgoing::Disconnect)).then_some(()))
+                .await;
             drop(events);
 
             let mut other = Connect::new($version, "other").ok(&broker);
             other.publish(Publish::new("rust/away", "away-1", 1));
             other.publish(Publish::new("rust/away", "away-2", 2));
             let (_client_two, mut events) = client(&broker);
-            assert!(
-                until(&mut events, connack).await.session_present,
-                "the session was kept"
-            );
+            assert!(until(&mut events, connack).await.session_present, "the session was kept");
             let mut away = Vec::new();
             while away.last().is_none_or(|(_, text)| text != "away-2") {
                 away.push(until(&mut events, message).await);

@@ -5,17 +5,9 @@ use hikyaku_tests::{Broker, Program};
 use std::process::Command;
 
 fn tour(broker: &Broker, script: &str, args: &[&str]) -> Program {
-    let script = here()
-        .parent()
-        .expect("the workspace")
-        .join("examples/tour")
-        .join(script);
+    let script = here().parent().expect("the workspace").join("examples/tour").join(script);
     let mut command = Command::new(python(2));
-    command
-        .arg("-u")
-        .arg(script)
-        .args(args)
-        .env("MQTT_PORT", broker.port().to_string());
+    command.arg("-u").arg(script).args(args).env("MQTT_PORT", broker.port().to_string());
     Program::start(&mut command)
 }
 
@@ -32,10 +24,7 @@ fn tour_of_the_durable_subscriber() {
         tour(&broker, "publisher.py", &[payload]).finish();
     }
     let mut subscriber = tour(&broker, "subscriber.py", &[]);
-    assert_eq!(
-        [(); 2].map(|()| subscriber.expect("test: ")),
-        ["two", "three"]
-    );
+    assert_eq!([(); 2].map(|()| subscriber.expect("test: ")), ["two", "three"]);
 }
 
 /// A will reaches the subscriber when its client is killed.

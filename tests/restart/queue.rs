@@ -11,10 +11,7 @@ const MEMORY_BYTES: u64 = 70 << 20;
 fn long_queue_stays_on_disk_and_drains_in_order(backend: &str) {
     let seen = fill_kill_drain(backend, 50_000);
     println!("{seen:?}");
-    assert!(
-        seen.filling_bytes < MEMORY_BYTES && seen.draining_bytes < MEMORY_BYTES,
-        "{seen:?}"
-    );
+    assert!(seen.filling_bytes < MEMORY_BYTES && seen.draining_bytes < MEMORY_BYTES, "{seen:?}");
     assert!(seen.ready < Duration::from_secs(5), "{seen:?}");
 }
 

@@ -13,11 +13,7 @@ fn retained_values_survive_kill_9(backend: &str) {
     mosquitto_pub(&broker, "-t state/b -m gone -q 1 -r");
     mosquitto_pub(&broker, "-t state/b -n -q 1 -r");
     let typed = Publish::new("state/c", "typed", 1).retained();
-    Connect::v5("typed").ok(&broker).publish(
-        typed
-            .prop(prop::CONTENT_TYPE, "text")
-            .prop(prop::USER, ("a", "b")),
-    );
+    Connect::v5("typed").ok(&broker).publish(typed.prop(prop::CONTENT_TYPE, "text").prop(prop::USER, ("a", "b")));
     broker.kill9();
     broker.restart();
     let mut sub = mosquitto_sub(&broker, "-t state/+ -q 1");

@@ -16,19 +16,11 @@ fn judge(options: Options) -> Vec<Result<(), String>> {
     sleeper.leave();
     let mut publisher = Connect::v311("publisher").ok(&broker);
     for number in 0..MESSAGES {
-        publisher
-            .publish(Publish::new("order", format!("message {number}"), 1).id(0x5a00 + number));
+        publisher.publish(Publish::new("order", format!("message {number}"), 1).id(0x5a00 + number));
     }
     let trace = finish(broker);
     let answer = |number: u16| [0x40, 2, 0x5a, number as u8];
-    let judged = |number| {
-        synced_between(
-            &trace,
-            format!("message {number}").as_bytes(),
-            &answer(number),
-            &store,
-        )
-    };
+    let judged = |number| synced_between(&trace, format!("message {number}").as_bytes(), &answer(number), &store);
     (0..MESSAGES).map(judged).collect()
 }
 
@@ -41,10 +33,7 @@ fn puback_is_written_after_the_sync(backend: &str) {
 /// The same test sees that nothing is synced where nothing has to be: so it can fail.
 fn without_durability_no_sync_is_seen(backend: &str) {
     for result in judge(Options::backend(backend).durability("never")) {
-        assert!(
-            result.is_err_and(|why| why.contains("no sync")),
-            "a sync was seen with durability never"
-        );
+        assert!(result.is_err_and(|why| why.contains("no sync")), "a sync was seen with durability never");
     }
 }
 

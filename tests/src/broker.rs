@@ -25,12 +25,7 @@ impl Options {
     /// A broker with this storage backend and `durability: always`.
     #[must_use]
     pub fn backend(name: &str) -> Self {
-        Self {
-            backend: name.into(),
-            durability: "always".into(),
-            extra: String::new(),
-            wrapper: Vec::new(),
-        }
+        Self { backend: name.into(), durability: "always".into(), extra: String::new(), wrapper: Vec::new() }
     }
 
     /// Another durability.
@@ -82,12 +77,7 @@ impl Broker {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("hikyaku-test-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).expect("a directory for the broker");
-        let mut broker = Self {
-            options,
-            dir,
-            port: free_port(count),
-            child: None,
-        };
+        let mut broker = Self { options, dir, port: free_port(count), child: None };
         for attempt in 1..=5 {
             if broker.try_start() {
                 return broker;
@@ -142,10 +132,7 @@ impl Broker {
         let deadline = Instant::now() + WAIT;
         loop {
             if let Some(status) = child.try_wait().expect("the broker's status") {
-                assert!(
-                    status.success(),
-                    "SIGTERM ends the broker cleanly, not with {status}"
-                );
+                assert!(status.success(), "SIGTERM ends the broker cleanly, not with {status}");
                 return;
             }
             if Instant::now() > deadline {
@@ -172,17 +159,9 @@ impl Broker {
     /// Bytes of memory that the process holds (`VmRSS`).
     #[must_use]
     pub fn rss_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))
-            .expect("the broker's status");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("VmRSS");
-        line.trim()
-            .trim_end_matches(" kB")
-            .parse::<u64>()
-            .expect("kilobytes")
-            * 1024
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the broker's status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
     }
 
     /// What it has logged.
@@ -195,25 +174,12 @@ impl Broker {
     fn try_start(&mut self) -> bool {
         let config = self.dir.join("config.yaml");
         fs::write(&config, self.yaml()).expect("the broker's configuration");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.dir.join("log"))
-            .expect("the broker's log");
+        let log = File::options().create(true).append(true).open(self.dir.join("log")).expect("the broker's log");
         // A broker never outlives the test that started it, not even one that is killed.
         let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL", "--"])
-            .args(&self.options.wrapper)
-            .args(program());
-        command
-            .arg("--config")
-            .arg(config)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null());
-        command
-            .stdout(log.try_clone().expect("the broker's log"))
-            .stderr(log);
+        command.args(["--pdeathsig", "KILL", "--"]).args(&self.options.wrapper).args(program());
+        command.arg("--config").arg(config).current_dir(&self.dir).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("the broker's log")).stderr(log);
         let mut child = command.spawn().expect("setpriv starts the broker");
         let deadline = Instant::now() + 2 * WAIT;
         while Instant::now() < deadline {
@@ -232,12 +198,7 @@ impl Broker {
     }
 
     fn yaml(&self) -> String {
-        let Options {
-            backend,
-            durability,
-            extra,
-            ..
-        } = &self.options;
+        let Options { backend, durability, extra, .. } = &self.options;
         let (addr, path) = (self.addr(), self.dir.join("data"));
         format!(
             "listeners:\n  - bind: {addr}\nstorage:\n  backend: {backend}\n  path: {}\n  durability: {durability}\n{extra}",
@@ -253,11 +214,7 @@ impl Drop for Broker {
             let log = self.log();
             let from = log.lines().count().saturating_sub(60);
             let end: Vec<_> = log.lines().skip(from).collect();
-            eprintln!(
-                "--- end of the broker's log, {}:\n{}",
-                self.addr(),
-                end.join("\n")
-            );
+            eprintln!("--- end of the broker's log, {}:\n{}", self.addr(), end.join("\n"));
         }
         let _ = fs::remove_dir_all(&self.dir);
     }
@@ -265,13 +222,8 @@ impl Drop for Broker {
 
 /// Sends a signal to a process by its id.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("sh")
-        .args(["-c", &format!("kill -{name} {pid}")])
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "kill -{name} {pid}"
-    );
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status();
+    assert!(status.is_ok_and(|status| status.success()), "kill -{name} {pid}");
 }
 
 /// The broker's command: `$HIKYAKU_BROKER_CMD` if it is set, else the release build.
@@ -279,32 +231,20 @@ fn program() -> Vec<String> {
     if let Ok(command) = std::env::var("HIKYAKU_BROKER_CMD") {
         return command.split_whitespace().map(String::from).collect();
     }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the workspace");
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace.join("target"), PathBuf::from);
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let path = workspace.join(target).join("release/hikyaku");
-    assert!(
-        path.exists(),
-        "{} is missing; tests/run builds it",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing; tests/run builds it", path.display());
     vec![path.display().to_string()]
 }
 
 /// A port below the range from which the kernel takes those of outgoing
 /// connections, so that no client can sit on it while its broker is down.
 fn free_port(salt: u32) -> u16 {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a clock after 1970");
-    let mut number =
-        u64::from(std::process::id()) << 32 | u64::from(now.subsec_nanos() ^ salt << 10);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+    let mut number = u64::from(std::process::id()) << 32 | u64::from(now.subsec_nanos() ^ salt << 10);
     loop {
-        number = number
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let port = 10_000 + (number >> 40) as u16 % 20_000;
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;

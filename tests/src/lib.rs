@@ -6,11 +6,7 @@
 //! fails a test by panicking, waits for events with a deadline and cleans up by
 //! process id. The tests themselves lie in `clients`, `restart` and
 //! `conformance`; `tests/run` runs them all.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a harness fails the test by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test by panicking")]
 
 mod broker;
 mod process;

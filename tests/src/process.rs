@@ -26,23 +26,12 @@ impl Program {
     #[must_use]
     pub fn start(command: &mut Command) -> Self {
         let name = format!("{command:?}");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs it"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs it"));
         let (send, lines) = channel();
         forward(child.stdout.take().expect("its output"), send.clone());
         forward(child.stderr.take().expect("its errors"), send);
-        Self {
-            name,
-            child,
-            lines,
-            seen: Vec::new(),
-            read: 0,
-        }
+        Self { name, child, lines, seen: Vec::new(), read: 0 }
     }
 
     /// Its next line, if one comes in time.
@@ -80,19 +69,14 @@ impl Program {
     /// What stands behind the text on the lines that have it, up to the one that also ends so.
     pub fn expect_until(&mut self, text: &str, end: &str) -> Vec<String> {
         let next = || Some(self.expect(text));
-        std::iter::from_fn(next)
-            .take_while(|line| !line.ends_with(end))
-            .collect()
+        std::iter::from_fn(next).take_while(|line| !line.ends_with(end)).collect()
     }
 
     /// Waits until it has ended by itself, successfully, and returns the lines not yet read.
     pub fn finish(mut self) -> Vec<String> {
         let deadline = Instant::now() + WAIT;
         loop {
-            match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("it did not end in {WAIT:?}"),

@@ -37,13 +37,7 @@ pub fn fill_kill_drain(backend: &str, messages: usize) -> Seen {
     let ready = broker.restart();
     let begin = Instant::now();
     let draining_bytes = drain(&broker, subscriber.resume(&broker).untraced(), messages);
-    Seen {
-        filling_bytes,
-        draining_bytes,
-        ready,
-        filled,
-        drained: begin.elapsed(),
-    }
+    Seen { filling_bytes, draining_bytes, ready, filled, drained: begin.elapsed() }
 }
 
 /// Publishes with a window of 500 and returns the largest memory seen.
@@ -54,20 +48,12 @@ fn fill(broker: &Broker, messages: usize) -> u64 {
     while acknowledged < messages {
         let mut burst = Vec::new();
         while sent < messages && sent - acknowledged < WINDOW {
-            burst.extend(
-                Publish::new("queue", payload(sent), 1)
-                    .id((sent % 65_535 + 1) as u16)
-                    .encode(Version::V311),
-            );
+            burst.extend(Publish::new("queue", payload(sent), 1).id((sent % 65_535 + 1) as u16).encode(Version::V311));
             sent += 1;
         }
         publisher.send(&burst);
         let puback = publisher.expect(Kind::Puback);
-        assert_eq!(
-            usize::from(puback.id),
-            acknowledged % 65_535 + 1,
-            "PUBACKs come in order [MQTT-4.6.0-2]"
-        );
+        assert_eq!(usize::from(puback.id), acknowledged % 65_535 + 1, "PUBACKs come in order [MQTT-4.6.0-2]");
         acknowledged += 1;
         if acknowledged % 5_000 == 0 {
             memory = memory.max(broker.rss_bytes());
@@ -88,14 +74,8 @@ fn drain(broker: &Broker, mut client: Client, messages: usize) -> u64 {
             }
             event => event,
         };
-        let Event::Packet(packet) = packet else {
-            panic!("message {number} of {messages} was to come: {packet:?}")
-        };
-        assert_eq!(
-            packet.payload,
-            payload(number),
-            "message {number} of {messages}: {packet:?}"
-        );
+        let Event::Packet(packet) = packet else { panic!("message {number} of {messages} was to come: {packet:?}") };
+        assert_eq!(packet.payload, payload(number), "message {number} of {messages}: {packet:?}");
         acks.extend(ack(Kind::Puback, packet.id));
         if acks.len() >= 400 {
             client.send(&std::mem::take(&mut acks));
@@ -106,11 +86,7 @@ fn drain(broker: &Broker, mut client: Client, messages: usize) -> u64 {
     }
     client.send(&acks);
     client.ping();
-    assert_eq!(
-        client.poll(Duration::ZERO),
-        Event::Silence,
-        "nothing comes behind the last message"
-    );
+    assert_eq!(client.poll(Duration::ZERO), Event::Silence, "nothing comes behind the last message");
     memory
 }
 

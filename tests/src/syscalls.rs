@@ -10,8 +10,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const TRACE: &str =
-    "trace=read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync,msync";
+const TRACE: &str = "trace=read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync,msync";
 
 /// Starts a broker under `strace`.
 ///
@@ -47,12 +46,7 @@ pub fn finish(mut broker: Broker) -> String {
 ///
 /// # Errors
 /// Says what was not as it must be.
-pub fn synced_between(
-    trace: &str,
-    message: &[u8],
-    answer: &[u8],
-    store: &str,
-) -> Result<(), String> {
+pub fn synced_between(trace: &str, message: &[u8], answer: &[u8], store: &str) -> Result<(), String> {
     let (message, answer, path) = (escaped(message), escaped(answer), escaped(store.as_bytes()));
     let mut read = false;
     let mut synced = false;
@@ -60,15 +54,8 @@ pub fn synced_between(
     for line in trace.lines() {
         let (thread, call) = line.split_once(' ').unwrap_or(("", line));
         let call = call.trim_start();
-        let name = call
-            .trim_start_matches("<... ")
-            .split([' ', '('])
-            .next()
-            .unwrap_or_default();
-        let (resumed, unfinished) = (
-            call.starts_with("<... "),
-            call.ends_with("<unfinished ...>"),
-        );
+        let name = call.trim_start_matches("<... ").split([' ', '(']).next().unwrap_or_default();
+        let (resumed, unfinished) = (call.starts_with("<... "), call.ends_with("<unfinished ...>"));
         match name {
             "read" | "readv" | "recvfrom" | "recvmsg" => read |= call.contains(&message),
             "fsync" | "fdatasync" | "msync" => {
@@ -83,18 +70,14 @@ pub fn synced_between(
             "write" | "writev" | "sendto" | "sendmsg" if call.contains(&answer) && !resumed => {
                 return match (read, synced) {
                     (true, true) => Ok(()),
-                    (true, false) => Err(format!(
-                        "acknowledged with no sync of {store} since it was read: {line}"
-                    )),
+                    (true, false) => Err(format!("acknowledged with no sync of {store} since it was read: {line}")),
                     (false, _) => Err(format!("acknowledged before it was read: {line}")),
                 };
             }
             _ => {}
         }
     }
-    Err(format!(
-        "never acknowledged (read: {read}, synced: {synced})"
-    ))
+    Err(format!("never acknowledged (read: {read}, synced: {synced})"))
 }
 
 /// Bytes as `strace -xx` writes them.
@@ -106,13 +89,11 @@ fn escaped(bytes: &[u8]) -> String {
 mod tests {
     use super::synced_between;
 
-    const READ: &str =
-        r#"11 recvfrom(9<TCP:[127.0.0.1:1883->127.0.0.1:9]>, "\x32\x6d", 8192, 0, NULL, NULL) = 2"#;
+    const READ: &str = r#"11 recvfrom(9<TCP:[127.0.0.1:1883->127.0.0.1:9]>, "\x32\x6d", 8192, 0, NULL, NULL) = 2"#;
     const SYNC: &str = r"12 fdatasync(7<\x2f\x64\x2f\x78>) = 0"; // of /d/x
     const BEGIN: &str = r"12 fdatasync(7<\x2f\x64\x2f\x78> <unfinished ...>";
     const END: &str = "12 <... fdatasync resumed>) = 0";
-    const ANSWER: &str =
-        r#"11 sendto(9<TCP:[127.0.0.1:1883->127.0.0.1:9]>, "\x40\x02", 2, 0, NULL, 0) = 2"#;
+    const ANSWER: &str = r#"11 sendto(9<TCP:[127.0.0.1:1883->127.0.0.1:9]>, "\x40\x02", 2, 0, NULL, 0) = 2"#;
 
     fn judge(lines: &[&str]) -> Result<(), String> {
         synced_between(&lines.join("\n"), b"m", &[0x40, 2], "/d/")
@@ -133,11 +114,7 @@ mod tests {
             vec![BEGIN, READ, END, ANSWER],
             vec![READ, BEGIN, ANSWER, END],
             vec![READ, r"12 fdatasync(7<\x2f\x65\x2f\x78>) = 0", ANSWER],
-            vec![
-                READ,
-                r"12 fdatasync(7<\x2f\x64\x2f\x78>) = -1 EIO (Input/output error)",
-                ANSWER,
-            ],
+            vec![READ, r"12 fdatasync(7<\x2f\x64\x2f\x78>) = -1 EIO (Input/output error)", ANSWER],
             vec![ANSWER],
             vec![READ, SYNC],
         ] {

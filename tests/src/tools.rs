@@ -12,9 +12,7 @@ pub const MESSAGE: &str = "message ";
 pub fn mosquitto_pub(broker: &Broker, args: &str) {
     let port = broker.port().to_string();
     let mut command = Command::new("mosquitto_pub");
-    command
-        .args(["-h", "127.0.0.1", "-p", &port])
-        .args(args.split_whitespace());
+    command.args(["-h", "127.0.0.1", "-p", &port]).args(args.split_whitespace());
     Program::start(&mut command).finish();
 }
 
@@ -24,9 +22,7 @@ pub fn mosquitto_sub(broker: &Broker, args: &str) -> Program {
     let port = broker.port().to_string();
     let mut command = Command::new("stdbuf");
     command.args(["-oL", "mosquitto_sub", "-d", "-h", "127.0.0.1", "-p", &port]);
-    command
-        .args(["-F", &format!("{MESSAGE}%q %r %t %p")])
-        .args(args.split_whitespace());
+    command.args(["-F", &format!("{MESSAGE}%q %r %t %p")]).args(args.split_whitespace());
     let mut sub = Program::start(&mut command);
     sub.expect("Subscribed");
     sub.rewound()
@@ -38,11 +34,7 @@ pub fn mosquitto_sub(broker: &Broker, args: &str) -> Program {
 pub fn paho(major: u8, broker: &Broker, script: &str, args: &[&str]) -> Program {
     let script = here().join("clients").join(script);
     let mut command = Command::new(python(major));
-    command
-        .arg("-u")
-        .arg(script)
-        .arg(broker.port().to_string())
-        .args(args);
+    command.arg("-u").arg(script).arg(broker.port().to_string()).args(args);
     Program::start(&mut command)
 }
 
@@ -57,10 +49,7 @@ pub fn python(major: u8) -> PathBuf {
 pub fn node(broker: &Broker, script: &str, args: &[&str]) -> Program {
     let mut command = Command::new("node");
     command.env("NODE_PATH", here().join(".cache/node/node_modules"));
-    command
-        .arg(here().join("clients").join(script))
-        .arg(broker.port().to_string())
-        .args(args);
+    command.arg(here().join("clients").join(script)).arg(broker.port().to_string()).args(args);
     Program::start(&mut command)
 }
 

@@ -100,7 +100,8 @@ impl Journal {
         if message.batch() != self.number {
             return false;
         }
-        let Some(Change::Publish { message: found, receivers }) = self.open.changes.get_mut(message.slot() as usize) else {
+        let Some(Change::Publish { message: found, receivers }) = self.open.changes.get_mut(message.slot() as usize)
+        else {
             return false;
         };
         if found.id != message.id {

@@ -168,7 +168,9 @@ impl Mail {
                 counters.dropped_queue_full.add(1);
                 return Pushed::Refused;
             }
-        } else if self.held.len() >= limits.mailbox_messages_max || self.held_bytes + size > limits.mailbox_bytes_max && !self.held.is_empty() {
+        } else if self.held.len() >= limits.mailbox_messages_max
+            || self.held_bytes + size > limits.mailbox_bytes_max && !self.held.is_empty()
+        {
             counters.dropped_mailbox_full.add(1);
             return Pushed::Refused;
         }
@@ -189,7 +191,9 @@ impl Mail {
     }
 
     fn push_qos0(&mut self, delivery: &Delivery<'_>, size: usize, limits: &Limits, counters: &Counters) -> Pushed {
-        if self.qos0.len() >= limits.mailbox_messages_max || self.qos0_bytes + size > limits.mailbox_bytes_max && !self.qos0.is_empty() {
+        if self.qos0.len() >= limits.mailbox_messages_max
+            || self.qos0_bytes + size > limits.mailbox_bytes_max && !self.qos0.is_empty()
+        {
             counters.dropped_mailbox_full.add(1);
             return Pushed::Refused;
         }
@@ -208,7 +212,8 @@ impl Mail {
                 }
             }
         }
-        let (count, bytes) = if live { (limits.mailbox_messages_max / 2, limits.mailbox_bytes_max / 2) } else { (0, 0) };
+        let (count, bytes) =
+            if live { (limits.mailbox_messages_max / 2, limits.mailbox_bytes_max / 2) } else { (0, 0) };
         while self.held.len() > count || self.held_bytes > bytes {
             let Some(front) = self.held.front() else { break };
             if !front.body.as_ref().is_some_and(|message| is_durable(message, watermark)) {
@@ -229,12 +234,20 @@ impl Mail {
 
     /// Whether bodies are here that should go to disk with a later batch.
     pub fn needs_settling(&self) -> bool {
-        !matches!(self.state, SeatState::Live) && (!self.held.is_empty() || self.returned.iter().any(|item| item.body.is_some()))
+        !matches!(self.state, SeatState::Live)
+            && (!self.held.is_empty() || self.returned.iter().any(|item| item.body.is_some()))
     }
 
     /// Takes what may be sent next, at most `room` messages of QoS 1 and 2, into `ready`; those whose bodies are on disk
     /// into `page`, which then comes behind `ready`.
-    pub fn take(&mut self, room: usize, page_bytes: usize, stored_seat: bool, ready: &mut VecDeque<Item>, page: &mut Vec<Item>) {
+    pub fn take(
+        &mut self,
+        room: usize,
+        page_bytes: usize,
+        stored_seat: bool,
+        ready: &mut VecDeque<Item>,
+        page: &mut Vec<Item>,
+    ) {
         let mut bytes = 0;
         while ready.len() + page.len() < room && bytes < page_bytes {
             let Some(item) = self.returned.front() else { break };
@@ -314,7 +327,14 @@ pub struct Seat {
 
 impl Seat {
     pub(crate) fn new(client_id: Arc<str>, number: SessionNumber, stored: bool, mail: Mail) -> Self {
-        Self { client_id, number, stored, mail: Mutex::new(mail), told: AtomicBool::new(false), waker: Mutex::new(None) }
+        Self {
+            client_id,
+            number,
+            stored,
+            mail: Mutex::new(mail),
+            told: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        }
     }
 
     /// Whose seat it is.

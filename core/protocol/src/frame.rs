@@ -58,7 +58,7 @@ fn judge_first_byte(byte1: u8, version: Option<ProtocolVersion>) -> Result<()> {
         return match (kind, flags) {
             (1, 0) => Ok(()),
             (1, _) => Err(ProtocolError::malformed("reserved flags in the fixed header")), // [MQTT-2.1.3-1]
-            _ => Err(ProtocolError::protocol("the first packet is not CONNECT")), // [MQTT-3.1.0-1]
+            _ => Err(ProtocolError::protocol("the first packet is not CONNECT")),          // [MQTT-3.1.0-1]
         };
     };
     let lenient = version == ProtocolVersion::V31;
@@ -67,7 +67,7 @@ fn judge_first_byte(byte1: u8, version: Option<ProtocolVersion>) -> Result<()> {
         3 => flags & 0x06 != 0x06 && (flags & 0x0E != 0x08 || lenient),
         6 | 8 | 10 => flags == 0x02 || lenient, // [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1]
         4 | 5 | 7 | 12 | 14 => flags == 0 || lenient, // [MQTT-2.1.3-1] [MQTT-3.14.1-1]
-        15 if version.is_v5() => flags == 0, // [MQTT-3.15.1-1]
+        15 if version.is_v5() => flags == 0,    // [MQTT-3.15.1-1]
         1 => return Err(ProtocolError::protocol("a second CONNECT")), // [MQTT-3.1.0-2]
         2 | 9 | 11 | 13 => return Err(ProtocolError::protocol("a packet that only a server sends")),
         _ => return Err(ProtocolError::malformed("a packet type that does not exist")),

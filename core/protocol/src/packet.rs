@@ -57,7 +57,10 @@ pub enum Packet<'a> {
 /// What is wrong with the packet. The connection has to be closed [MQTT-4.13.1-1].
 #[inline]
 pub fn decode<'a>(
-    frame: Frame, bytes: &'a [u8], version: ProtocolVersion, limits: &DecodeLimits,
+    frame: Frame,
+    bytes: &'a [u8],
+    version: ProtocolVersion,
+    limits: &DecodeLimits,
 ) -> Result<Packet<'a>> {
     let body = frame.body(bytes)?;
     let acknowledge = |kind| ack::decode(kind, body, version, limits.user_properties_max).map(Packet::Ack);

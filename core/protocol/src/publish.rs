@@ -49,7 +49,10 @@ impl Publish<'_> {
 
 #[inline]
 pub(crate) fn decode<'a>(
-    byte1: u8, body: &'a [u8], version: ProtocolVersion, limits: &DecodeLimits,
+    byte1: u8,
+    body: &'a [u8],
+    version: ProtocolVersion,
+    limits: &DecodeLimits,
 ) -> Result<Publish<'a>> {
     let mut cursor = Cursor::new(body);
     let topic = topic_name_or_empty(cursor.binary()?, limits.topic_levels_max)?; // [MQTT-3.3.2-1]

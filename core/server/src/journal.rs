@@ -36,7 +36,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub fn new(hub: Arc<Hub>, stores: Arc<Stores>, ledger: Ledger, clock: Clock, storage: &config::Storage, stop: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        stores: Arc<Stores>,
+        ledger: Ledger,
+        clock: Clock,
+        storage: &config::Storage,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             hub,
             stores,
@@ -79,7 +86,13 @@ impl Writer {
                 _ = self.stop.wait_for(|stop| *stop) => return Ok(None),
                 () = tokio::time::sleep(sync_in.unwrap_or(Duration::MAX)), if sync_in.is_some() => {}
             }
-            self.apply(&Encoded { sessions: Some(empty()), retained: self.stores.is_separate().then(empty), ops: 0, bytes: 0 }).await?;
+            self.apply(&Encoded {
+                sessions: Some(empty()),
+                retained: self.stores.is_separate().then(empty),
+                ops: 0,
+                bytes: 0,
+            })
+            .await?;
         }
     }
 

@@ -59,7 +59,12 @@ async fn serve(loaded: &Loaded) -> ExitCode {
     let hub = server.hub().clone();
     match server.stop().await {
         Ok(()) => {
-            let counts: Vec<String> = hub.counters.each().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name}={count}")).collect();
+            let counts: Vec<String> = hub
+                .counters
+                .each()
+                .filter(|(_, count)| *count > 0)
+                .map(|(name, count)| format!("{name}={count}"))
+                .collect();
             tracing::info!("stopped; everything acknowledged is on disk. {}", counts.join(" "));
             ExitCode::SUCCESS
         }
@@ -73,7 +78,9 @@ async fn serve(loaded: &Loaded) -> ExitCode {
 /// Ends with SIGTERM or SIGINT.
 async fn asked_to_stop() {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        tracing::warn!("signals cannot be caught: SIGTERM ends the broker at once, which loses nothing that was acknowledged");
+        tracing::warn!(
+            "signals cannot be caught: SIGTERM ends the broker at once, which loses nothing that was acknowledged"
+        );
         return std::future::pending().await;
     };
     tokio::select! {

@@ -17,7 +17,8 @@ pub(crate) async fn read(stores: Arc<Stores>, session: u64, ids: Vec<u64>) -> Re
     let page = store.get(Table::Message, message_keys(&ids)).await?;
     let mut items = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
-        let stored = read_message(row, session).map_err(|error| StoreError::new(Decision::Corrupt, error.to_string()))?;
+        let stored =
+            read_message(row, session).map_err(|error| StoreError::new(Decision::Corrupt, error.to_string()))?;
         let Stored { message_id, receipt, body } = stored;
         let message = match body {
             Body::Whole(message) => message,
@@ -28,7 +29,12 @@ pub(crate) async fn read(stores: Arc<Stores>, session: u64, ids: Vec<u64>) -> Re
             }
         };
         let Some(receipt) = receipt else { continue };
-        items.push(PageItem { message_id, message, retain: receipt.retain, subscription_ids: receipt.subscription_ids });
+        items.push(PageItem {
+            message_id,
+            message,
+            retain: receipt.retain,
+            subscription_ids: receipt.subscription_ids,
+        });
     }
     Ok(items)
 }

@@ -100,7 +100,9 @@ impl Server {
         match (&mut self.writer).await {
             Ok(Err(error)) => error,
             Ok(Ok(())) => StoreError::new(hikyaku_traits::Decision::Away, "the journal has ended"),
-            Err(error) => StoreError::new(hikyaku_traits::Decision::Poisoned, format!("the journal's task has ended: {error}")),
+            Err(error) => {
+                StoreError::new(hikyaku_traits::Decision::Poisoned, format!("the journal's task has ended: {error}"))
+            }
         }
     }
 
@@ -118,7 +120,9 @@ impl Server {
         }
         // The writer is gone only if the broker stops.
         let _ = self.stop_writer.send(true);
-        self.writer.await.unwrap_or_else(|error| Err(StoreError::new(hikyaku_traits::Decision::Poisoned, error.to_string())))
+        self.writer
+            .await
+            .unwrap_or_else(|error| Err(StoreError::new(hikyaku_traits::Decision::Poisoned, error.to_string())))
     }
 }
 
@@ -176,7 +180,14 @@ fn spawn_writer(writer: Writer) -> JoinHandle<Result<(), StoreError>> {
     tokio::task::spawn_blocking(move || handle.block_on(writer.run()))
 }
 
-fn shared(config: &Config, hub: Arc<Hub>, stores: Arc<Stores>, clock: Clock, auth: Arc<dyn Auth>, will_dispatch: Arc<dyn WillDispatch>) -> Shared {
+fn shared(
+    config: &Config,
+    hub: Arc<Hub>,
+    stores: Arc<Stores>,
+    clock: Clock,
+    auth: Arc<dyn Auth>,
+    will_dispatch: Arc<dyn WillDispatch>,
+) -> Shared {
     Shared {
         hub,
         stores,

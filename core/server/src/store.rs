@@ -50,7 +50,11 @@ impl Stores {
     /// What the engine says.
     pub fn open(config: &Config) -> Result<Self, StoreError> {
         let spot = Spot { backend: config.storage.backend, path: config.storage.path.clone() };
-        let retained_spot = config.storage.retained.as_ref().map(|retained| Spot { backend: retained.backend, path: retained.path.clone() });
+        let retained_spot = config
+            .storage
+            .retained
+            .as_ref()
+            .map(|retained| Spot { backend: retained.backend, path: retained.path.clone() });
         let sessions = open_sessions(&spot)?;
         let retained = retained_spot.as_ref().map(open_retained).transpose()?;
         Ok(Self { spot, retained_spot, sessions: RwLock::new(sessions), retained: RwLock::new(retained) })

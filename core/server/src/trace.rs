@@ -7,11 +7,17 @@ pub(crate) fn received(client_id: &str, packet: &Packet<'_>) {
     let text = match packet {
         Packet::Publish(p) => format!(
             "PUBLISH (d{}, q{}, r{}, m{}, '{}', {} bytes)",
-            u8::from(p.dup), p.qos.bits(), u8::from(p.retain), p.packet_id, p.topic, p.payload.len()
+            u8::from(p.dup),
+            p.qos.bits(),
+            u8::from(p.retain),
+            p.packet_id,
+            p.topic,
+            p.payload.len()
         ),
         Packet::Ack(ack) => format!("{} (m{}, {})", ack_name(ack.kind), ack.packet_id, ack.reason),
         Packet::Subscribe(s) => {
-            let filters: Vec<String> = s.filters.iter().map(|(filter, options)| format!("{filter} (QoS {})", options.qos.bits())).collect();
+            let filters: Vec<String> =
+                s.filters.iter().map(|(filter, options)| format!("{filter} (QoS {})", options.qos.bits())).collect();
             format!("SUBSCRIBE (m{}, {})", s.packet_id, filters.join(", "))
         }
         Packet::Unsubscribe(u) => format!("UNSUBSCRIBE (m{}, {})", u.packet_id, u.filters.join(", ")),
@@ -63,7 +69,12 @@ fn describe(byte1: u8, body: &[u8]) -> String {
             let qos = byte1 >> 1 & 3;
             let id = if qos > 0 { number(2 + topic.len()) } else { 0 };
             let topic = String::from_utf8_lossy(topic);
-            format!("PUBLISH (d{}, q{qos}, r{}, m{id}, '{topic}', {} bytes with header)", byte1 >> 3 & 1, byte1 & 1, body.len())
+            format!(
+                "PUBLISH (d{}, q{qos}, r{}, m{id}, '{topic}', {} bytes with header)",
+                byte1 >> 3 & 1,
+                byte1 & 1,
+                body.len()
+            )
         }
         4 => format!("PUBACK (m{})", number(0)),
         5 => format!("PUBREC (m{})", number(0)),

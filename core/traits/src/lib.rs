@@ -20,6 +20,7 @@ mod will;
 
 pub use auth::{Access, Action, Auth, AuthRequest, Authentication, Authorization};
 pub use record::{
-    Batch, Decision, Durability, Keys, Op, Ops, Page, RecordStore, RetainStore, Row, Scan, SessionStore, StoreError, Table,
+    Batch, Decision, Durability, Keys, Op, Ops, Page, RecordStore, RetainStore, Row, Scan, SessionStore, StoreError,
+    Table,
 };
 pub use will::{Lost, StandardWill, Will, WillDecision, WillDispatch};

@@ -37,8 +37,16 @@ pub enum Table {
 impl Table {
     /// All tables, in the order of their numbers.
     pub const ALL: [Self; 10] = [
-        Self::Meta, Self::Session, Self::Subscription, Self::Message, Self::Body, Self::Progress, Self::Inflight,
-        Self::Will, Self::Retained, Self::RetainedBody,
+        Self::Meta,
+        Self::Session,
+        Self::Subscription,
+        Self::Message,
+        Self::Body,
+        Self::Progress,
+        Self::Inflight,
+        Self::Will,
+        Self::Retained,
+        Self::RetainedBody,
     ];
 
     /// The name of the table, as tools and SQL show it.

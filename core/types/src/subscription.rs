@@ -53,6 +53,9 @@ impl SubscriptionOptions {
     /// The byte on the wire.
     #[must_use]
     pub const fn bits(self) -> u8 {
-        self.qos.bits() | (self.no_local as u8) << 2 | (self.retain_as_published as u8) << 3 | (self.retain_handling as u8) << 4
+        self.qos.bits()
+            | (self.no_local as u8) << 2
+            | (self.retain_as_published as u8) << 3
+            | (self.retain_handling as u8) << 4
     }
 }

@@ -26,16 +26,12 @@ impl Keeper {
             self.count += 1;
             let topic = self.count as usize % TOPICS;
             self.sent[topic] = self.count;
-            let message = Publish::new(&format!("kept/{topic}"), self.count.to_string(), 1)
-                .retained()
-                .id(1);
+            let message = Publish::new(&format!("kept/{topic}"), self.count.to_string(), 1).retained().id(1);
             client.send(&message.encode(Version::V5));
             match client.poll(WAIT) {
-                Event::Packet(packet) => assert_eq!(
-                    (packet.kind, packet.code() & 0x80),
-                    (Kind::Puback, 0),
-                    "{packet:?}"
-                ),
+                Event::Packet(packet) => {
+                    assert_eq!((packet.kind, packet.code() & 0x80), (Kind::Puback, 0), "{packet:?}")
+                }
                 Event::Closed => return,
                 Event::Silence => panic!("the keeper gets no PUBACK"),
             }
@@ -51,15 +47,11 @@ impl Keeper {
         let mut found = [0; TOPICS];
         for message in reader.messages_until("end") {
             assert!(message.retain(), "{message:?}");
-            found[message.topic["kept/".len()..].parse::<usize>().unwrap()] =
-                message.text().parse().unwrap();
+            found[message.topic["kept/".len()..].parse::<usize>().unwrap()] = message.text().parse().unwrap();
         }
         for (topic, value) in found.into_iter().enumerate() {
             let allowed = self.acknowledged[topic]..=self.sent[topic];
-            assert!(
-                allowed.contains(&value),
-                "kept/{topic} is {value}, acknowledged and sent are {allowed:?}"
-            );
+            assert!(allowed.contains(&value), "kept/{topic} is {value}, acknowledged and sent are {allowed:?}");
         }
         self.acknowledged = found; // what was seen once may not go back
         reader.leave();

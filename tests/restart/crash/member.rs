@@ -28,10 +28,7 @@ impl Member {
             let number = self.next;
             self.next += 1;
             let filter = format!("member/{number}");
-            if !answered(
-                &mut client,
-                &subscribe(Version::V5, 1, &[(&filter, 0)], &[]),
-            ) {
+            if !answered(&mut client, &subscribe(Version::V5, 1, &[(&filter, 0)], &[])) {
                 return;
             }
             self.acknowledged.insert(number, true);
@@ -43,11 +40,7 @@ impl Member {
                 self.acknowledged.insert(number, false);
             }
         }
-        assert_eq!(
-            client.poll(WAIT),
-            Event::Closed,
-            "nothing was to come until the end"
-        );
+        assert_eq!(client.poll(WAIT), Event::Closed, "nothing was to come until the end");
     }
 
     /// What was acknowledged is still so: a message to every topic shows it.
@@ -56,28 +49,16 @@ impl Member {
         client.subscribe("member/end", 0);
         let mut probe = Connect::v311("probe").ok(broker);
         for number in self.acknowledged.keys() {
-            probe.publish(Publish::new(
-                &format!("member/{number}"),
-                number.to_string(),
-                0,
-            ));
+            probe.publish(Publish::new(&format!("member/{number}"), number.to_string(), 0));
         }
         probe.publish(Publish::new("member/end", "end", 0));
         let mut lost = self.acknowledged.clone();
         for text in client.texts_until("end") {
             let number = text.parse().unwrap();
-            assert_eq!(
-                lost.remove(&number),
-                Some(true),
-                "member/{number} was unsubscribed, or came twice"
-            );
+            assert_eq!(lost.remove(&number), Some(true), "member/{number} was unsubscribed, or came twice");
         }
         lost.retain(|_, subscribed| *subscribed);
-        assert!(
-            lost.is_empty(),
-            "acknowledged subscriptions are lost: {:?}",
-            lost.keys()
-        );
+        assert!(lost.is_empty(), "acknowledged subscriptions are lost: {:?}", lost.keys());
         probe.leave();
         client.leave();
     }

@@ -40,12 +40,7 @@ pub fn try_connect(addr: SocketAddr, connect: &Connect) -> Option<(Client, Packe
     client.send(&connect.encode());
     match client.poll(hikyaku_tests::raw::WAIT) {
         Event::Packet(packet) => {
-            assert_eq!(
-                (packet.kind, packet.code()),
-                (Kind::Connack, 0),
-                "{} is let in",
-                connect.client_id
-            );
+            assert_eq!((packet.kind, packet.code()), (Kind::Connack, 0), "{} is let in", connect.client_id);
             Some((client, packet))
         }
         Event::Closed => None,
@@ -55,10 +50,7 @@ pub fn try_connect(addr: SocketAddr, connect: &Connect) -> Option<(Client, Packe
 
 /// A session whose CONNACK was seen once is there ever after.
 pub fn check_session(known: &mut bool, connack: &Packet, client_id: &str) {
-    assert!(
-        !*known || connack.flags == 1,
-        "the acknowledged session of {client_id} is lost"
-    );
+    assert!(!*known || connack.flags == 1, "the acknowledged session of {client_id} is lost");
     *known = true;
 }
 
@@ -72,28 +64,20 @@ struct Load {
 impl Load {
     fn new(chance: &mut Chance, addr: SocketAddr) -> Self {
         let mut load = Self {
-            publishers: (0..4)
-                .map(|number| Publisher::new(number, chance))
-                .collect(),
+            publishers: (0..4).map(|number| Publisher::new(number, chance)).collect(),
             subscribers: (0..5).map(Subscriber::new).collect(),
             keeper: Keeper::default(),
             member: Member::default(),
         };
-        load.subscribers
-            .iter_mut()
-            .for_each(|subscriber| subscriber.join(addr));
+        load.subscribers.iter_mut().for_each(|subscriber| subscriber.join(addr));
         load
     }
 
     /// Runs everybody until the broker ends, which `end` brings about.
     fn run_until(&mut self, addr: SocketAddr, end: impl FnOnce()) {
         thread::scope(|scope| {
-            self.publishers
-                .iter_mut()
-                .for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
-            self.subscribers
-                .iter_mut()
-                .for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            self.publishers.iter_mut().for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            self.subscribers.iter_mut().for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
             scope.spawn(|| self.keeper.run(addr));
             scope.spawn(|| self.member.run(addr));
             end();
@@ -105,45 +89,30 @@ impl Load {
         for publisher in &mut self.publishers {
             publisher.finish(broker.addr());
         }
-        Connect::v311("end")
-            .ok(broker)
-            .publish(Publish::new("load/end", "end", 2));
+        Connect::v311("end").ok(broker).publish(Publish::new("load/end", "end", 2));
         let subscribers = &mut self.subscribers;
-        subscribers
-            .iter_mut()
-            .for_each(|subscriber| subscriber.set(Presence::UntilEnd));
+        subscribers.iter_mut().for_each(|subscriber| subscriber.set(Presence::UntilEnd));
         thread::scope(|scope| {
-            subscribers
-                .iter_mut()
-                .for_each(|actor| drop(scope.spawn(|| actor.run(broker.addr()))));
+            subscribers.iter_mut().for_each(|actor| drop(scope.spawn(|| actor.run(broker.addr()))));
         });
         for subscriber in subscribers {
             subscriber.judge(&self.publishers);
         }
-        self.publishers
-            .iter()
-            .map(|publisher| publisher.accepted.len())
-            .sum()
+        self.publishers.iter().map(|publisher| publisher.accepted.len()).sum()
     }
 }
 
 /// Plays so many rounds, each ended by `end` at a random moment.
 fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a clock after 1970");
-    let given = std::env::var("HIKYAKU_TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+    let given = std::env::var("HIKYAKU_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or(now.as_nanos() as u64);
     println!("HIKYAKU_TEST_SEED={seed} gives the same load and the same moments");
     let mut chance = Chance(seed);
     let mut broker = Options::backend(backend).start();
     let mut load = Load::new(&mut chance, broker.addr());
     for round in 0..rounds {
-        load.subscribers
-            .iter_mut()
-            .for_each(|subscriber| subscriber.choose(&mut chance));
+        load.subscribers.iter_mut().for_each(|subscriber| subscriber.choose(&mut chance));
         let moment = Duration::from_millis(20 + chance.below(500));
         println!("round {round}: the end comes after {moment:?}");
         let addr = broker.addr();
@@ -156,14 +125,8 @@ fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
         load.member.judge(&broker);
     }
     let accepted = load.settle(&broker);
-    println!(
-        "{accepted} acknowledged messages, {}, {}",
-        load.keeper, load.member
-    );
-    assert!(
-        accepted > 20 * rounds as usize,
-        "there was hardly any load: {accepted} messages"
-    );
+    println!("{accepted} acknowledged messages, {}, {}", load.keeper, load.member);
+    assert!(accepted > 20 * rounds as usize, "there was hardly any load: {accepted} messages");
 }
 
 fn nothing_acknowledged_is_lost_or_doubled_by_kill_9(backend: &str) {

@@ -31,11 +31,7 @@ impl Publisher {
     pub fn new(number: u64, chance: &mut Chance) -> Self {
         Self {
             name: number.to_string(),
-            version: if number.is_multiple_of(2) {
-                Version::V311
-            } else {
-                Version::V5
-            },
+            version: if number.is_multiple_of(2) { Version::V311 } else { Version::V5 },
             known: false,
             next: 1,
             next_id: 65_535 - chance.below(600) as u16,
@@ -54,10 +50,7 @@ impl Publisher {
         if let Some(client) = self.go(addr, |_| false) {
             client.leave();
         }
-        assert!(
-            self.underway.is_empty(),
-            "the broker ended while it was not killed"
-        );
+        assert!(self.underway.is_empty(), "the broker ended while it was not killed");
     }
 
     fn go(&mut self, addr: SocketAddr, more: fn(&Self) -> bool) -> Option<Client> {
@@ -72,11 +65,7 @@ impl Publisher {
         }
         loop {
             while more(self) && self.underway.len() < WINDOW {
-                let underway = Underway {
-                    id: self.next_id,
-                    number: self.next,
-                    released: false,
-                };
+                let underway = Underway { id: self.next_id, number: self.next, released: false };
                 client.send(&self.message(&underway).encode(self.version));
                 self.underway.push_back(underway);
                 self.next += 1;
@@ -94,19 +83,11 @@ impl Publisher {
     }
 
     fn on(&mut self, client: &mut Client, packet: &Packet) {
-        let at = self
-            .underway
-            .iter()
-            .position(|underway| underway.id == packet.id);
-        let at = at
-            .unwrap_or_else(|| panic!("publisher {}: an answer to nothing: {packet:?}", self.name));
+        let at = self.underway.iter().position(|underway| underway.id == packet.id);
+        let at = at.unwrap_or_else(|| panic!("publisher {}: an answer to nothing: {packet:?}", self.name));
         // PUBREL again for what the broker has finished: it no longer knows the id, and may say so.
         let finished = packet.kind == Kind::Pubcomp && packet.code() == 0x92;
-        assert!(
-            packet.code() < 0x80 || finished,
-            "publisher {}: refused: {packet:?}",
-            self.name
-        );
+        assert!(packet.code() < 0x80 || finished, "publisher {}: refused: {packet:?}", self.name);
         self.accepted.insert(self.underway[at].number);
         if packet.kind == Kind::Pubrec {
             self.underway[at].released = true;
@@ -117,11 +98,7 @@ impl Publisher {
     }
 
     fn message(&self, underway: &Underway) -> Publish {
-        let qos = if underway.number.is_multiple_of(2) {
-            2
-        } else {
-            1
-        };
+        let qos = if underway.number.is_multiple_of(2) { 2 } else { 1 };
         let text = format!("{} {}", self.name, underway.number);
         Publish::new(&format!("load/{}", self.name), text, qos).id(underway.id)
     }

@@ -2,9 +2,7 @@
 
 use super::publisher::Publisher;
 use super::{Chance, check_session, try_connect};
-use hikyaku_tests::raw::{
-    Client, Connect, Event, Kind, Packet, Version, WAIT, ack, prop, subscribe,
-};
+use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Version, WAIT, ack, prop, subscribe};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
@@ -38,11 +36,7 @@ impl Subscriber {
     pub fn new(number: usize) -> Self {
         Self {
             name: format!("subscriber-{number}"),
-            version: if number.is_multiple_of(2) {
-                Version::V5
-            } else {
-                Version::V311
-            },
+            version: if number.is_multiple_of(2) { Version::V5 } else { Version::V311 },
             qos: if number < 2 { 1 } else { 2 },
             presence: Presence::There,
             receive_maximum: 20,
@@ -86,11 +80,7 @@ impl Subscriber {
                 match client.poll(WAIT) {
                     Event::Packet(packet) => taken += self.on(&mut client, &packet),
                     Event::Closed => return,
-                    Event::Silence => panic!(
-                        "{}: nothing came; {} messages before",
-                        self.name,
-                        self.delivered.len()
-                    ),
+                    Event::Silence => panic!("{}: nothing came; {} messages before", self.name, self.delivered.len()),
                 }
                 match self.presence {
                     Presence::Flapping(limit) if taken >= limit => break,
@@ -113,29 +103,18 @@ impl Subscriber {
             let (from, number): (u64, u64) = (from.parse().unwrap(), number.parse().unwrap());
             if seen.entry(from).or_default().insert(number) {
                 let before = last.insert((from, number % 2), number).unwrap_or(0);
-                assert!(
-                    before < number,
-                    "{}: {from} {number} came after {from} {before}",
-                    self.name
-                );
+                assert!(before < number, "{}: {from} {number} came after {from} {before}", self.name);
             } else {
                 assert!(*qos < 2, "{}: QoS 2 message {text} came twice", self.name);
             }
         }
         for (from, publisher) in publishers.iter().enumerate() {
             let none = HashSet::new();
-            let mut lost: Vec<_> = publisher
-                .accepted
-                .difference(seen.get(&(from as u64)).unwrap_or(&none))
-                .collect();
+            let mut lost: Vec<_> = publisher.accepted.difference(seen.get(&(from as u64)).unwrap_or(&none)).collect();
             lost.sort();
             let (count, all) = (lost.len(), publisher.accepted.len());
             lost.truncate(10);
-            assert!(
-                count == 0,
-                "{}: {count} of {all} acknowledged messages of {from} are lost: {lost:?}",
-                self.name
-            );
+            assert!(count == 0, "{}: {count} of {all} acknowledged messages of {from} are lost: {lost:?}", self.name);
         }
     }
 
@@ -172,12 +151,6 @@ impl Subscriber {
 
     /// The end came, and no handshake is open.
     fn ended(&self) -> bool {
-        self.open.is_empty()
-            && self
-                .delivered
-                .iter()
-                .rev()
-                .take(50)
-                .any(|(text, _)| text == "end")
+        self.open.is_empty() && self.delivered.iter().rev().take(50).any(|(text, _)| text == "end")
     }
 }

@@ -12,10 +12,7 @@ const MEMORY_BYTES: u64 = 150 * 1024 * 1024;
 const READY: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let messages = std::env::args()
-        .nth(1)
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(1_000_000);
+    let messages = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(1_000_000);
     let mut good = true;
     for backend in ["redb", "sqlite"] {
         let seen = fill_kill_drain(backend, messages);
@@ -25,16 +22,9 @@ fn main() -> ExitCode {
             println!("{backend}: {memory} bytes of memory, {MEMORY_BYTES} are allowed");
         }
         if seen.ready >= READY {
-            println!(
-                "{backend}: ready after {:?}, {READY:?} are allowed",
-                seen.ready
-            );
+            println!("{backend}: ready after {:?}, {READY:?} are allowed", seen.ready);
         }
         good &= memory < MEMORY_BYTES && seen.ready < READY;
     }
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

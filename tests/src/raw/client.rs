@@ -1,8 +1,6 @@
 //! The connection of a raw client.
 
-use super::packet::{
-    Connect, Kind, Packet, Publish, Version, ack, disconnect, subscribe, unsubscribe,
-};
+use super::packet::{Connect, Kind, Packet, Publish, Version, ack, disconnect, subscribe, unsubscribe};
 use super::wire::Value;
 use crate::Broker;
 use std::collections::VecDeque;
@@ -45,35 +43,21 @@ impl Connect {
         client.name.clone_from(&self.client_id);
         client.send(&self.encode());
         let connack = client.packet();
-        assert_eq!(
-            connack.kind,
-            Kind::Connack,
-            "the first packet from the broker is a CONNACK [MQTT-3.2.0-1]"
-        );
+        assert_eq!(connack.kind, Kind::Connack, "the first packet from the broker is a CONNACK [MQTT-3.2.0-1]");
         (client, connack)
     }
 
     /// Connects; anything but success fails the test.
     pub fn ok(&self, broker: &Broker) -> Client {
         let (client, connack) = self.open(broker);
-        assert_eq!(
-            connack.code(),
-            0,
-            "CONNECT of {} is accepted",
-            self.client_id
-        );
+        assert_eq!(connack.code(), 0, "CONNECT of {} is accepted", self.client_id);
         client
     }
 
     /// Connects to a session that must be there still.
     pub fn resume(&self, broker: &Broker) -> Client {
         let (client, connack) = self.open(broker);
-        assert_eq!(
-            (connack.code(), connack.flags),
-            (0, 1),
-            "the session of {} is there",
-            self.client_id
-        );
+        assert_eq!((connack.code(), connack.flags), (0, 1), "the session of {} is there", self.client_id);
         client
     }
 }
@@ -131,11 +115,7 @@ impl Client {
     /// The next packet, which must be of this kind.
     pub fn expect(&mut self, kind: Kind) -> Packet {
         let packet = self.packet();
-        assert_eq!(
-            packet.kind, kind,
-            "{}: {kind:?} was to come, but: {packet:?}",
-            self.name
-        );
+        assert_eq!(packet.kind, kind, "{}: {kind:?} was to come, but: {packet:?}", self.name);
         packet
     }
 
@@ -160,10 +140,7 @@ impl Client {
             match self.poll(WAIT) {
                 Event::Packet(packet) => last = Some(packet),
                 Event::Closed => return last,
-                Event::Silence => panic!(
-                    "{}: the broker was to close the connection; last came {last:?}",
-                    self.name
-                ),
+                Event::Silence => panic!("{}: the broker was to close the connection; last came {last:?}", self.name),
             }
         }
     }
@@ -171,16 +148,8 @@ impl Client {
     /// The broker says why in a DISCONNECT and closes.
     pub fn disconnected(&mut self, reason: u8) {
         let last = self.closed();
-        let seen = last
-            .as_ref()
-            .filter(|packet| packet.kind == Kind::Disconnect)
-            .map(Packet::code);
-        assert_eq!(
-            seen,
-            Some(reason),
-            "{}: DISCONNECT {reason:#x} was to come, but last came {last:?}",
-            self.name
-        );
+        let seen = last.as_ref().filter(|packet| packet.kind == Kind::Disconnect).map(Packet::code);
+        assert_eq!(seen, Some(reason), "{}: DISCONNECT {reason:#x} was to come, but last came {last:?}", self.name);
     }
 
     /// PINGREQ and its answer: the broker has read all that went before.
@@ -198,11 +167,7 @@ impl Client {
     /// Subscribes with a quality of service (or an option byte); it must be granted.
     pub fn subscribe(&mut self, filter: &str, options: u8) {
         let suback = self.subscribe_many(&[(filter, options)], &[]);
-        assert!(
-            suback.code() <= 2,
-            "{}: subscription to {filter} is granted: {suback:?}",
-            self.name
-        );
+        assert!(suback.code() <= 2, "{}: subscription to {filter} is granted: {suback:?}", self.name);
     }
 
     /// Subscribes to several filters with properties; returns the SUBACK.
@@ -210,11 +175,7 @@ impl Client {
         let id = self.id();
         self.send(&subscribe(self.version, id, filters, props));
         let suback = self.wait(Kind::Suback);
-        assert_eq!(
-            (suback.id, suback.codes.len()),
-            (id, filters.len()),
-            "SUBACK answers each filter: {suback:?}"
-        );
+        assert_eq!((suback.id, suback.codes.len()), (id, filters.len()), "SUBACK answers each filter: {suback:?}");
         suback
     }
 
@@ -256,11 +217,7 @@ impl Client {
     /// Waits for the answer to this packet id; returns its reason code.
     pub fn answer(&mut self, kind: Kind, id: u16) -> u8 {
         let packet = self.wait(kind);
-        assert_eq!(
-            packet.id, id,
-            "{}: answers carry the id that they answer: {packet:?}",
-            self.name
-        );
+        assert_eq!(packet.id, id, "{}: answers carry the id that they answer: {packet:?}", self.name);
         packet.code()
     }
 
@@ -341,12 +298,8 @@ impl Client {
                 self.note(|| format!("<- {packet:02x?}"));
                 return Event::Packet(packet);
             }
-            let left = deadline
-                .saturating_duration_since(Instant::now())
-                .max(Duration::from_millis(1));
-            self.stream
-                .set_read_timeout(Some(left))
-                .expect("a read timeout");
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(left)).expect("a read timeout");
             self.unread.drain(..std::mem::take(&mut self.unread_from));
             let mut chunk = [0; 16_384];
             match self.stream.read(&mut chunk) {
@@ -376,10 +329,7 @@ impl Client {
             if byte < 0x80 {
                 break;
             }
-            assert!(
-                at < 5,
-                "the broker sent a remaining length of more than four bytes"
-            );
+            assert!(at < 5, "the broker sent a remaining length of more than four bytes");
         }
         let packet = Packet::decode(self.version, unread[0], unread.get(at..at + length)?);
         self.unread_from += at + length;
@@ -391,11 +341,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let trace: Vec<_> = self.trace.iter().map(String::as_str).collect();
-            eprintln!(
-                "--- last packets of client {}:\n{}",
-                self.name,
-                trace.join("\n")
-            );
+            eprintln!("--- last packets of client {}:\n{}", self.name, trace.join("\n"));
         }
     }
 }

@@ -6,7 +6,5 @@ mod packet;
 mod wire;
 
 pub use client::{Client, Event, WAIT};
-pub use packet::{
-    Connect, Kind, Packet, Publish, Version, ack, disconnect, subscribe, unsubscribe,
-};
+pub use packet::{Connect, Kind, Packet, Publish, Version, ack, disconnect, subscribe, unsubscribe};
 pub use wire::{Props, Value, frame, prop, put_bytes, put_props, put_varint};

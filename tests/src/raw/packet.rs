@@ -53,9 +53,7 @@ impl Kind {
             Pingresp,
             Disconnect,
             Auth,
-        ][usize::from(first >> 4)
-            .checked_sub(1)
-            .expect("the broker sent packet type 0")]
+        ][usize::from(first >> 4).checked_sub(1).expect("the broker sent packet type 0")]
     }
 }
 
@@ -101,11 +99,7 @@ impl Packet {
             }
             Kind::Publish => {
                 packet.topic = read.text();
-                packet.id = if packet.qos() > 0 {
-                    read.number(2) as u16
-                } else {
-                    0
-                };
+                packet.id = if packet.qos() > 0 { read.number(2) as u16 } else { 0 };
                 packet.props = if v5 { read.props() } else { Props::new() };
                 packet.payload = std::mem::take(&mut read.0).to_vec();
             }
@@ -114,34 +108,15 @@ impl Packet {
                 packet.props = if v5 { read.props() } else { Props::new() };
                 packet.codes = std::mem::take(&mut read.0).to_vec();
             }
-            Kind::Puback
-            | Kind::Pubrec
-            | Kind::Pubrel
-            | Kind::Pubcomp
-            | Kind::Disconnect
-            | Kind::Auth => {
-                packet.id = if kind as u8 <= Kind::Pubcomp as u8 {
-                    read.number(2) as u16
-                } else {
-                    0
-                };
-                packet
-                    .codes
-                    .push(if read.0.is_empty() { 0 } else { read.byte() });
-                packet.props = if read.0.is_empty() {
-                    Props::new()
-                } else {
-                    read.props()
-                };
+            Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp | Kind::Disconnect | Kind::Auth => {
+                packet.id = if kind as u8 <= Kind::Pubcomp as u8 { read.number(2) as u16 } else { 0 };
+                packet.codes.push(if read.0.is_empty() { 0 } else { read.byte() });
+                packet.props = if read.0.is_empty() { Props::new() } else { read.props() };
             }
             Kind::Pingresp => {}
             _ => panic!("a server sends no {kind:?}"),
         }
-        assert!(
-            read.0.is_empty(),
-            "{kind:?} has bytes behind its end: {:02x?}",
-            read.0
-        );
+        assert!(read.0.is_empty(), "{kind:?} has bytes behind its end: {:02x?}", read.0);
         packet
     }
 
@@ -178,10 +153,7 @@ impl Packet {
     /// The first property with this id.
     #[must_use]
     pub fn prop(&self, id: u8) -> Option<&Value> {
-        self.props
-            .iter()
-            .find(|(found, _)| *found == id)
-            .map(|(_, value)| value)
+        self.props.iter().find(|(found, _)| *found == id).map(|(_, value)| value)
     }
 
     /// The first numeric property with this id.
@@ -212,12 +184,7 @@ impl Publish {
     /// A message of this topic, payload and quality of service.
     #[must_use]
     pub fn new(topic: &str, payload: impl AsRef<[u8]>, qos: u8) -> Self {
-        Self {
-            topic: topic.into(),
-            payload: payload.as_ref().to_vec(),
-            qos,
-            ..Self::default()
-        }
+        Self { topic: topic.into(), payload: payload.as_ref().to_vec(), qos, ..Self::default() }
     }
 
     /// With the retain flag.
@@ -260,10 +227,7 @@ impl Publish {
             put_props(&mut body, &self.props);
         }
         body.extend(&self.payload);
-        frame(
-            0x30 | u8::from(self.dup) << 3 | self.qos << 1 | u8::from(self.retain),
-            &body,
-        )
+        frame(0x30 | u8::from(self.dup) << 3 | self.qos << 1 | u8::from(self.retain), &body)
     }
 }
 
@@ -301,14 +265,7 @@ impl Connect {
     /// A clean session of this version.
     #[must_use]
     pub fn new(version: Version, client_id: &str) -> Self {
-        Self {
-            version,
-            client_id: client_id.into(),
-            clean: true,
-            keep_alive: 0,
-            props: Props::new(),
-            will: None,
-        }
+        Self { version, client_id: client_id.into(), clean: true, keep_alive: 0, props: Props::new(), will: None }
     }
 
     /// A session that stays: clean session 0, or no clean start and an hour until it expires.
@@ -316,8 +273,7 @@ impl Connect {
     pub fn durable(mut self) -> Self {
         self.clean = false;
         if self.version == Version::V5 {
-            self.props
-                .push((super::prop::SESSION_EXPIRY, Value::Number(3600)));
+            self.props.push((super::prop::SESSION_EXPIRY, Value::Number(3600)));
         }
         self
     }
@@ -355,19 +311,9 @@ impl Connect {
     pub fn encode(&self) -> Vec<u8> {
         let v5 = self.version == Version::V5;
         let mut body = Vec::new();
-        put_bytes(
-            &mut body,
-            if self.version == Version::V31 {
-                b"MQIsdp"
-            } else {
-                b"MQTT"
-            },
-        );
+        put_bytes(&mut body, if self.version == Version::V31 { b"MQIsdp" } else { b"MQTT" });
         body.push(self.version as u8);
-        let will = self
-            .will
-            .as_ref()
-            .map_or(0, |will| 4 | will.qos << 3 | u8::from(will.retain) << 5);
+        let will = self.will.as_ref().map_or(0, |will| 4 | will.qos << 3 | u8::from(will.retain) << 5);
         body.push(will | u8::from(self.clean) << 1);
         body.extend(self.keep_alive.to_be_bytes());
         if v5 {
@@ -387,12 +333,7 @@ impl Connect {
 
 /// A SUBSCRIBE of filters with their option bytes.
 #[must_use]
-pub fn subscribe(
-    version: Version,
-    id: u16,
-    filters: &[(&str, u8)],
-    props: &[(u8, Value)],
-) -> Vec<u8> {
+pub fn subscribe(version: Version, id: u16, filters: &[(&str, u8)], props: &[(u8, Value)]) -> Vec<u8> {
     let mut body = id.to_be_bytes().to_vec();
     if version == Version::V5 {
         put_props(&mut body, props);

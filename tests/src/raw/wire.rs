@@ -114,14 +114,8 @@ pub fn frame(first: u8, body: &[u8]) -> Vec<u8> {
 fn width(id: u8) -> usize {
     match id {
         prop::SUBSCRIPTION_ID => 0,
-        prop::MESSAGE_EXPIRY
-        | prop::SESSION_EXPIRY
-        | prop::WILL_DELAY
-        | prop::MAXIMUM_PACKET_SIZE => 4,
-        prop::SERVER_KEEP_ALIVE
-        | prop::RECEIVE_MAXIMUM
-        | prop::TOPIC_ALIAS_MAXIMUM
-        | prop::TOPIC_ALIAS => 2,
+        prop::MESSAGE_EXPIRY | prop::SESSION_EXPIRY | prop::WILL_DELAY | prop::MAXIMUM_PACKET_SIZE => 4,
+        prop::SERVER_KEEP_ALIVE | prop::RECEIVE_MAXIMUM | prop::TOPIC_ALIAS_MAXIMUM | prop::TOPIC_ALIAS => 2,
         _ => 1,
     }
 }
@@ -149,11 +143,7 @@ pub struct Reader<'a>(pub &'a [u8]);
 impl<'a> Reader<'a> {
     /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> &'a [u8] {
-        assert!(
-            count <= self.0.len(),
-            "the broker sent a packet that ends too early: {:02x?}",
-            self.0
-        );
+        assert!(count <= self.0.len(), "the broker sent a packet that ends too early: {:02x?}", self.0);
         let (head, tail) = self.0.split_at(count);
         self.0 = tail;
         head
@@ -166,9 +156,7 @@ impl<'a> Reader<'a> {
 
     /// A big-endian number of `width` bytes.
     pub fn number(&mut self, width: usize) -> u32 {
-        self.take(width)
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+        self.take(width).iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
     }
 
     /// A variable byte integer.

@@ -116,7 +116,14 @@ impl Hub {
     }
 
     /// Writes down that the session is connected, and hands it to its task.
-    fn open(&self, request: &AttachRequest, seat: Arc<Seat>, mut state: SessionState, turn: &mut Turn, now: Now) -> (Session, u64) {
+    fn open(
+        &self,
+        request: &AttachRequest,
+        seat: Arc<Seat>,
+        mut state: SessionState,
+        turn: &mut Turn,
+        now: Now,
+    ) -> (Session, u64) {
         state.expires_at_ms = None;
         state.record.epoch += 1;
         state.record.protocol = request.version;

@@ -56,7 +56,7 @@ impl Hub {
         let message = &staged.message;
         let delivery = Delivery {
             message,
-            qos: terms.qos.min(message.qos), // [MQTT-3.8.4-8]
+            qos: terms.qos.min(message.qos),                     // [MQTT-3.8.4-8]
             retain: terms.retain_as_published && message.retain, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             subscription_ids: terms.subscription_ids,
         };

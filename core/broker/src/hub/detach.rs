@@ -36,7 +36,14 @@ pub struct Departure {
 impl Hub {
     /// Takes a session back from its task. `decision` is what will dispatch says of its Will; needed for
     /// [`Ending::Lost`] if [`Session::will`] gives one. `turn` must be empty and is finished here.
-    pub fn detach(&self, session: Box<Session>, ending: Ending, decision: Option<WillDecision>, now: Now, turn: &mut Turn) -> Departure {
+    pub fn detach(
+        &self,
+        session: Box<Session>,
+        ending: Ending,
+        decision: Option<WillDecision>,
+        now: Now,
+        turn: &mut Turn,
+    ) -> Departure {
         let expiry_override = session.expiry_override();
         let (seat, mut state, leftovers) = session.unload();
         if let Some(secs) = expiry_override {
@@ -151,7 +158,14 @@ impl Hub {
 }
 
 /// What becomes of the Will at the end of the connection.
-fn settle_will(state: &mut SessionState, ending: Ending, decision: Option<WillDecision>, now: Now, turn: &mut Turn, session: SessionNumber) {
+fn settle_will(
+    state: &mut SessionState,
+    ending: Ending,
+    decision: Option<WillDecision>,
+    now: Now,
+    turn: &mut Turn,
+    session: SessionNumber,
+) {
     let Some(pending) = state.will.take() else { return };
     let (will, due_at_ms) = match (ending, decision) {
         (Ending::Shutdown, _) => {

@@ -104,7 +104,8 @@ impl Hub {
         }
         let old_size = board.retained.get(parts.topic).map_or(0, |old| old.size());
         let full = old_size == 0 && board.retained.len() >= self.limits.retained_messages_max
-            || board.retained.bytes() - old_size.min(board.retained.bytes()) + message.size() > self.limits.retained_bytes_max;
+            || board.retained.bytes() - old_size.min(board.retained.bytes()) + message.size()
+                > self.limits.retained_bytes_max;
         if full && !forced && !parts.payload.is_empty() {
             self.counters.refused_retained_full.add(1);
             return Err(ReasonCode::QUOTA_EXCEEDED);

@@ -64,14 +64,17 @@ impl Hub {
         state.has_row = true;
         state.low = recovered.low;
         state.received.extend(recovered.received);
-        state.released = recovered.outbound.iter().filter(|out| out.phase == Phase::Released).map(|out| out.position).collect();
+        state.released =
+            recovered.outbound.iter().filter(|out| out.phase == Phase::Released).map(|out| out.position).collect();
         state.released.sort_unstable();
         state.set_expiry(now.wall_ms);
         state.will = recovered.will.map(|(will, due_at_ms)| PendingWill { will, due_at_ms });
         let awaits = state.will.as_ref().filter(|will| will.due_at_ms.is_none()).map(|will| will.will.clone());
-        let sent: Vec<_> = recovered.outbound.iter().filter(|out| out.phase == Phase::Sent).map(|out| out.position).collect();
+        let sent: Vec<_> =
+            recovered.outbound.iter().filter(|out| out.phase == Phase::Sent).map(|out| out.position).collect();
         // What may have been sent to a session that was connected: its window.
-        let window_end = if was_connected { recovered.low.saturating_add(self.limits.inflight_messages_max as u64) } else { 0 };
+        let window_end =
+            if was_connected { recovered.low.saturating_add(self.limits.inflight_messages_max as u64) } else { 0 };
         let mut mail = Mail::new(SeatState::Gone, recovered.next_position);
         let sent_end = sent.iter().max().map_or(0, |position| position + 1).max(recovered.sent_mark);
         for entry in recovered.queue {
@@ -96,7 +99,8 @@ impl Hub {
                 mail.stored.push_back(StoredEntry { position, message_id, size, qos, dup });
             }
         }
-        self.seat_restored(state, mail, recovered.subscriptions, (number, client_id)).and_then(|seat| awaits.map(|will| LostWill { seat, will }))
+        self.seat_restored(state, mail, recovered.subscriptions, (number, client_id))
+            .and_then(|seat| awaits.map(|will| LostWill { seat, will }))
     }
 
     fn seat_restored(
@@ -117,7 +121,9 @@ impl Hub {
         }
         drop(board);
         let mut registry = self.registry.lock();
-        if let (Some(deadline), false) = (state.deadline_ms(), state.will.as_ref().is_some_and(|will| will.due_at_ms.is_none())) {
+        if let (Some(deadline), false) =
+            (state.deadline_ms(), state.will.as_ref().is_some_and(|will| will.due_at_ms.is_none()))
+        {
             registry.deadlines.insert((deadline, number), seat.clone());
         }
         seat.mail.lock().state = SeatState::Parked(Box::new(state));

@@ -73,7 +73,13 @@ impl Hub {
 
     /// Queues one page of retained messages for a new subscription. Gives whether that was the last. The board's lock is
     /// held over the mailbox's, so that no newer value of a topic comes before an older one.
-    pub(crate) fn pump_retained(&self, seat: &Arc<Seat>, cursor: &mut RetainedCursor, turn: &mut Turn, now: Now) -> bool {
+    pub(crate) fn pump_retained(
+        &self,
+        seat: &Arc<Seat>,
+        cursor: &mut RetainedCursor,
+        turn: &mut Turn,
+        now: Now,
+    ) -> bool {
         let mut page = Vec::new();
         let board = self.board.read();
         // What is numbered above the stamp came live.
@@ -86,7 +92,8 @@ impl Hub {
             let qos = cursor.options.qos.min(message.qos);
             let stored = seat.stored && qos != hikyaku_types::Qos::AtMostOnce;
             let message = if stored { Arc::new(copy_of(&message, self.take_message_id())) } else { message };
-            let delivery = Delivery { message: &message, qos, retain: true, subscription_ids: cursor.subscription_id.as_slice() };
+            let delivery =
+                Delivery { message: &message, qos, retain: true, subscription_ids: cursor.subscription_id.as_slice() };
             if let Pushed::Stored(receipt) = mail.push(seat, &delivery, &self.limits, &self.counters) {
                 turn.entries.push(Entry::Change(Change::Publish { message, receivers: smallvec![receipt] }));
                 turn.binds = true;

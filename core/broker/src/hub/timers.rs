@@ -102,7 +102,12 @@ impl Hub {
                         registry.sweeps.rotate_left(1);
                         return;
                     }
-                    Some(message) => turn.entries.push(Entry::Done { session, position: item.position, message: message.clone(), low: 0 }),
+                    Some(message) => turn.entries.push(Entry::Done {
+                        session,
+                        position: item.position,
+                        message: message.clone(),
+                        low: 0,
+                    }),
                     None => {
                         let (position, message_id) = (item.position, item.message_id);
                         turn.entries.push(Entry::Change(Change::Done { session, position, message_id, low: 0 }));

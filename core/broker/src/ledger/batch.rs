@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn operations_come_out_as_they_went_in() {
         let (topic, payload) = ("t", b"body".as_slice());
-        let parts = MessageParts { topic, properties: b"", payload, qos: Qos::AtLeastOnce, retain: false, expires_at_ms: None };
+        let parts =
+            MessageParts { topic, properties: b"", payload, qos: Qos::AtLeastOnce, retain: false, expires_at_ms: None };
         let mut builder = Builder::with_room(4, 100);
         builder.put(Table::Subscription, &[b"ab", b"c"], |value| value.extend_from_slice(b"value"));
         builder.delete(Table::Will, &[b"k"]);

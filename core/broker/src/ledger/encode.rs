@@ -127,7 +127,9 @@ impl Ledger {
             Change::Session(record) => self.session(record, batch),
             Change::SessionDrop { number, client_id } => self.session_drop(*number, client_id, batch),
             Change::Publish { message, receivers } => self.publish(message, receivers, batch),
-            Change::Done { session, position, message_id, low } => self.done(*session, *position, *message_id, *low, batch),
+            Change::Done { session, position, message_id, low } => {
+                self.done(*session, *position, *message_id, *low, batch)
+            }
             Change::SentMark { session, position } => self.sent_mark(*session, *position),
             Change::Retain { .. } => {} // has a batch that may be another one
             Change::Subscribe { session, .. }
@@ -151,13 +153,19 @@ impl Ledger {
         match change {
             Change::Subscribe { session, filter, options, subscription_id } => {
                 let key: [&[u8]; 2] = [&key::number(*session), filter.as_bytes()];
-                batch.put(Table::Subscription, &key, |value| rows::write_subscription(value, *options, *subscription_id));
+                batch.put(Table::Subscription, &key, |value| {
+                    rows::write_subscription(value, *options, *subscription_id)
+                });
             }
             Change::Unsubscribe { session, filter } => {
                 batch.delete(Table::Subscription, &[&key::number(*session), filter.as_bytes()]);
             }
             Change::Received { session, packet_id } => {
-                batch.put(Table::Inflight, &[&key::inflight(*session, Direction::Inbound, *packet_id)], rows::write_inbound);
+                batch.put(
+                    Table::Inflight,
+                    &[&key::inflight(*session, Direction::Inbound, *packet_id)],
+                    rows::write_inbound,
+                );
             }
             Change::Forgotten { session, packet_id } => {
                 batch.delete(Table::Inflight, &[&key::inflight(*session, Direction::Inbound, *packet_id)]);

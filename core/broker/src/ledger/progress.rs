@@ -147,6 +147,9 @@ mod tests {
             assert_eq!(Progress::read(&value[..len]), None);
         }
         assert_eq!(Progress::read(&[VERSION, 1, 1, 1, 0, 0]), None, "a run touches the low position");
-        assert_eq!(Progress::read(&[VERSION, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 200, 1]), None);
+        assert_eq!(
+            Progress::read(&[VERSION, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 200, 1]),
+            None
+        );
     }
 }

@@ -79,7 +79,9 @@ impl Last {
 
     /// Writes a message that has been noted, if it is the last of its topic.
     pub fn write(&mut self, message: &Arc<Message>, batch: &mut Builder) {
-        let Some(last) = self.topics.get(message.topic()).filter(|last| Arc::ptr_eq(&last.message, message)) else { return };
+        let Some(last) = self.topics.get(message.topic()).filter(|last| Arc::ptr_eq(&last.message, message)) else {
+            return;
+        };
         let topic = message.topic_bytes();
         if message.payload().is_empty() {
             batch.delete(Table::Retained, &[topic]); // [MQTT-3.3.1-6]

@@ -5,8 +5,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::collections::btree_set::{BTreeSet, Range};
 use std::collections::VecDeque;
+use std::collections::btree_set::{BTreeSet, Range};
 use std::ops::Bound;
 use std::sync::Arc;
 

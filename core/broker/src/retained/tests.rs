@@ -136,7 +136,10 @@ fn a_tombstone_stays_until_it_is_durable() {
     let (tombstone, later) = (message(2, "a", "", None), message(3, "b", "", None));
     retained.set(tombstone.clone());
     retained.set(later.clone());
-    assert_eq!((retained.len(), retained.bytes(), retained.get("a").is_some(), all(&retained, "#").len()), (0, 0, false, 0));
+    assert_eq!(
+        (retained.len(), retained.bytes(), retained.get("a").is_some(), all(&retained, "#").len()),
+        (0, 0, false, 0)
+    );
     retained.forget_tombstones(u64::MAX);
     assert_eq!(retained.messages.len(), 2);
     tombstone.appended(5, 0);
@@ -180,7 +183,9 @@ fn tombstones_that_wait_do_not_block_those_behind_them() {
 #[test]
 fn what_has_expired_is_removed_earliest_first() {
     let mut retained = Retained::new();
-    for (id, name, at) in [(1, "a", Some(30)), (2, "b", Some(10)), (3, "c", None), (4, "d", Some(10)), (5, "e", Some(20))] {
+    for (id, name, at) in
+        [(1, "a", Some(30)), (2, "b", Some(10)), (3, "c", None), (4, "d", Some(10)), (5, "e", Some(20))]
+    {
         retained.set(message(id, name, "x", at));
     }
     retained.set(message(6, "e", "y", Some(40)));

@@ -62,7 +62,10 @@ impl Session {
             Packet::PingReq => Step::Pong, // [MQTT-3.12.4-1]
             Packet::Disconnect(disconnect) => self.on_disconnect(disconnect.reason, disconnect.session_expiry_secs)?,
             Packet::Auth(_) => {
-                return Err(Close { reason: ReasonCode::PROTOCOL_ERROR, what: "AUTH without an authentication method in CONNECT" }); // [MQTT-4.12.0-6]
+                return Err(Close {
+                    reason: ReasonCode::PROTOCOL_ERROR,
+                    what: "AUTH without an authentication method in CONNECT",
+                }); // [MQTT-4.12.0-6]
             }
         };
         if !matches!(step, Step::Ask(_)) {
@@ -115,7 +118,8 @@ impl Session {
         };
         self.count_inbound(hub, publish.qos)?;
         hub.counters.messages_received.add(1);
-        let outcome = if allowed { self.stage(hub, publish, topic, now, turn) } else { Err(ReasonCode::NOT_AUTHORIZED) };
+        let outcome =
+            if allowed { self.stage(hub, publish, topic, now, turn) } else { Err(ReasonCode::NOT_AUTHORIZED) };
         self.answer_publish(publish, outcome, turn)
     }
 
@@ -125,14 +129,20 @@ impl Session {
             return Ok(());
         }
         if self.version.is_v5() && self.inbound_in_flight >= usize::from(hub.limits.receive_maximum) {
-            return Err(Close { reason: ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, what: "more QoS 1 and 2 messages than our Receive Maximum" });
+            return Err(Close {
+                reason: ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
+                what: "more QoS 1 and 2 messages than our Receive Maximum",
+            });
         }
         self.inbound_in_flight += 1;
         Ok(())
     }
 
     fn resolve_alias(&mut self, hub: &Hub, number: u16, topic: &str) -> Result<Arc<str>, Close> {
-        let invalid = Close { reason: ReasonCode::TOPIC_ALIAS_INVALID, what: "topic alias that is above our maximum, or unknown" };
+        let invalid = Close {
+            reason: ReasonCode::TOPIC_ALIAS_INVALID,
+            what: "topic alias that is above our maximum, or unknown",
+        };
         if number == 0 || number > hub.limits.topic_alias_maximum {
             return Err(invalid); // [MQTT-3.3.2-9]
         }
@@ -148,7 +158,14 @@ impl Session {
         Ok(name)
     }
 
-    fn stage(&mut self, hub: &Hub, publish: &Publish<'_>, topic: &str, now: Now, turn: &mut Turn) -> Result<(), ReasonCode> {
+    fn stage(
+        &mut self,
+        hub: &Hub,
+        publish: &Publish<'_>,
+        topic: &str,
+        now: Now,
+        turn: &mut Turn,
+    ) -> Result<(), ReasonCode> {
         let stored = self.seat.stored && publish.qos == Qos::ExactlyOnce;
         if stored && !hub.is_store_up() {
             hub.counters.refused_store_down.add(1);
@@ -185,7 +202,12 @@ impl Session {
         Ok(())
     }
 
-    fn answer_publish(&mut self, publish: &Publish<'_>, outcome: Result<(), ReasonCode>, turn: &mut Turn) -> Result<Step, Close> {
+    fn answer_publish(
+        &mut self,
+        publish: &Publish<'_>,
+        outcome: Result<(), ReasonCode>,
+        turn: &mut Turn,
+    ) -> Result<Step, Close> {
         let reason = match outcome {
             Ok(()) => ReasonCode::SUCCESS,
             Err(reason) if self.version.is_v5() => reason,
@@ -254,7 +276,13 @@ impl Session {
                     self.done(&item, turn);
                     let (session, message_id) = (self.seat.number, item.message_id);
                     let phase = Phase::Released;
-                    turn.entries.push(Entry::Change(Change::Outbound { session, packet_id, position, message_id, phase }));
+                    turn.entries.push(Entry::Change(Change::Outbound {
+                        session,
+                        packet_id,
+                        position,
+                        message_id,
+                        phase,
+                    }));
                     turn.binds = true;
                 }
                 turn.answers.push(Answer::PubRel(packet_id)); // [MQTT-4.3.3-4]
@@ -289,7 +317,10 @@ impl Session {
         if let Some(secs) = expiry_secs {
             if self.state.record.expiry_secs == 0 && secs != 0 {
                 // section 3.14.2.2.2
-                return Err(Close { reason: ReasonCode::PROTOCOL_ERROR, what: "DISCONNECT gives a session expiry to a session that had none" });
+                return Err(Close {
+                    reason: ReasonCode::PROTOCOL_ERROR,
+                    what: "DISCONNECT gives a session expiry to a session that had none",
+                });
             }
             self.expiry_override = Some(secs);
         }

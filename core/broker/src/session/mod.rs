@@ -114,7 +114,9 @@ impl Session {
         };
         for position in released {
             // First of all what was released [MQTT-4.4.0-1]; it is durable, or its batch is the newest of the session.
-            session.answers.push_back((session.state.newest_ticket, Answer::PubRel(crate::window::packet_id(position))));
+            session
+                .answers
+                .push_back((session.state.newest_ticket, Answer::PubRel(crate::window::packet_id(position))));
         }
         session
     }

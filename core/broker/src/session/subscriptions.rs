@@ -12,7 +12,13 @@ use crate::journal::Entry;
 use crate::turn::Turn;
 
 impl Session {
-    pub(super) fn on_subscribe(&mut self, hub: &Hub, packet: &Subscribe, turn: &mut Turn, now: Now) -> Result<Step, Close> {
+    pub(super) fn on_subscribe(
+        &mut self,
+        hub: &Hub,
+        packet: &Subscribe,
+        turn: &mut Turn,
+        now: Now,
+    ) -> Result<Step, Close> {
         let (mut allowed, mut asked) = (Vec::with_capacity(packet.filters.len()), 0);
         for (filter, options) in &packet.filters {
             match self.judge(hub, Action::Subscribe { qos: options.qos }, filter, &mut asked) {
@@ -22,7 +28,10 @@ impl Session {
         }
         if self.seat.stored && !hub.is_store_up() {
             hub.counters.refused_store_down.add(1);
-            return self.refuse(Answer::SubAck(packet.packet_id, vec![ReasonCode::QUOTA_EXCEEDED; allowed.len()].into()), turn);
+            return self.refuse(
+                Answer::SubAck(packet.packet_id, vec![ReasonCode::QUOTA_EXCEEDED; allowed.len()].into()),
+                turn,
+            );
         }
         let mut reasons = Vec::with_capacity(allowed.len());
         for ((filter, options), allowed) in packet.filters.iter().zip(allowed) {
@@ -37,9 +46,18 @@ impl Session {
         Ok(Step::Next)
     }
 
-    fn subscribe_one(&mut self, hub: &Hub, filter: &str, options: SubscriptionOptions, id: Option<u32>, turn: &mut Turn) -> ReasonCode {
+    fn subscribe_one(
+        &mut self,
+        hub: &Hub,
+        filter: &str,
+        options: SubscriptionOptions,
+        id: Option<u32>,
+        turn: &mut Turn,
+    ) -> ReasonCode {
         let Ok(shared) = topic::split_shared(filter) else { return ReasonCode::TOPIC_FILTER_INVALID };
-        if self.state.subscriptions.len() >= hub.limits.subscriptions_max && !self.state.subscriptions.contains_key(filter) {
+        if self.state.subscriptions.len() >= hub.limits.subscriptions_max
+            && !self.state.subscriptions.contains_key(filter)
+        {
             hub.counters.refused_subscriptions.add(1);
             return ReasonCode::QUOTA_EXCEEDED;
         }
@@ -52,9 +70,9 @@ impl Session {
             turn.binds = true;
         }
         let wants_retained = match options.retain_handling {
-            RetainHandling::Always => true,    // [MQTT-3.3.1-9]
-            RetainHandling::IfNew => is_new,   // [MQTT-3.3.1-10]
-            RetainHandling::Never => false,    // [MQTT-3.3.1-11]
+            RetainHandling::Always => true,  // [MQTT-3.3.1-9]
+            RetainHandling::IfNew => is_new, // [MQTT-3.3.1-10]
+            RetainHandling::Never => false,  // [MQTT-3.3.1-11]
         };
         if wants_retained && shared.group.is_none() {
             self.cursors.push_back(cursor);
@@ -113,7 +131,10 @@ impl Session {
     /// Says no in 5.0; 3.x has no word for it that a client understands as "try again".
     fn refuse(&self, answer: Answer, turn: &mut Turn) -> Result<Step, Close> {
         if !self.version.is_v5() {
-            return Err(Close { reason: ReasonCode::QUOTA_EXCEEDED, what: "a subscription that cannot be stored at the moment" });
+            return Err(Close {
+                reason: ReasonCode::QUOTA_EXCEEDED,
+                what: "a subscription that cannot be stored at the moment",
+            });
         }
         turn.answers.push(answer);
         Ok(Step::Next)

@@ -36,7 +36,10 @@ struct Rare<S> {
 enum Literals<S> {
     None,
     One(Box<(Box<str>, Node<S>)>),
-    #[expect(clippy::box_collection, reason = "the many leaves pay for the size of a node, the few others for the detour")]
+    #[expect(
+        clippy::box_collection,
+        reason = "the many leaves pay for the size of a node, the few others for the detour"
+    )]
     Many(Box<HashMap<Box<str>, Node<S>, RandomState>>),
 }
 

@@ -200,7 +200,9 @@ fn a_second_subscription_at_a_filter_replaces_the_first() {
     }
     assert_eq!(tree.len(), 20);
     let route = tree.matches("a");
-    assert!(route.receivers.iter().all(|receiver| receiver.qos == Qos::AtLeastOnce && receiver.subscription_ids.is_empty()));
+    assert!(
+        route.receivers.iter().all(|receiver| receiver.qos == Qos::AtLeastOnce && receiver.subscription_ids.is_empty())
+    );
 }
 
 #[test]
@@ -259,7 +261,10 @@ fn a_stamp_changes_when_its_topic_is_concerned_and_seldom_otherwise() {
             let after = stamps.of(name);
             let literals = filter.split('/').take(3).take_while(|level| !matches!(*level, "+" | "#"));
             let near = literals.zip(name.split('/')).all(|(want, level)| want == level);
-            assert!(if topic::matches(&filter, name) { after > before } else { near || after == before }, "{filter} {name}");
+            assert!(
+                if topic::matches(&filter, name) { after > before } else { near || after == before },
+                "{filter} {name}"
+            );
             assert_eq!((after == before, after), (route.is_current(&stamps), tree.matches(name).stamp));
         }
     }

@@ -20,7 +20,12 @@ fn full() -> World {
         properties: vec![],
     };
     world.commit(&[
-        Change::Subscribe { session: 1, filter: "a".into(), options: SubscriptionOptions::qos(Qos::AtLeastOnce), subscription_id: Some(300) },
+        Change::Subscribe {
+            session: 1,
+            filter: "a".into(),
+            options: SubscriptionOptions::qos(Qos::AtLeastOnce),
+            subscription_id: Some(300),
+        },
         publish(1, &[(1, 1), (2, 1)]),
         publish_of(message(2, "b", &[0; 5000]), &[(1, 2), (2, 2)]),
         publish(3, &[(1, 3), (2, 3)]),
@@ -89,7 +94,10 @@ fn no_damage_to_a_row_is_a_panic() {
             store.put(*table, key, &value[..len]);
             match error(&store) {
                 Some(error) => assert_eq!(error, named),
-                None => assert!(matches!(table, Table::Message | Table::Retained) && len + 8 > value.len(), "{named:?} {len}"),
+                None => assert!(
+                    matches!(table, Table::Message | Table::Retained) && len + 8 > value.len(),
+                    "{named:?} {len}"
+                ),
             }
         }
         for at in 0..value.len().min(100) {

@@ -32,7 +32,13 @@ fn changes() -> Vec<Change> {
         Change::Publish {
             message: message(1, "a/b", b"payload"),
             receivers: smallvec![
-                Receipt { session: 1, position: 5, qos: Qos::ExactlyOnce, retain: true, subscription_ids: smallvec![7, 300] },
+                Receipt {
+                    session: 1,
+                    position: 5,
+                    qos: Qos::ExactlyOnce,
+                    retain: true,
+                    subscription_ids: smallvec![7, 300]
+                },
                 receipt(2, 1),
             ],
         },
@@ -74,7 +80,8 @@ fn hex(bytes: &[u8]) -> String {
 
 fn bytes(hex: &str) -> Vec<u8> {
     let (digits, times) = hex.split_once('*').map_or((hex, 1), |(digits, times)| (digits, times.parse().unwrap()));
-    let once: Vec<_> = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect();
+    let once: Vec<_> =
+        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect();
     once.repeat(times)
 }
 
@@ -103,7 +110,10 @@ fn format_1_is_read_as_ever() {
     assert_eq!(places(&second.queue), [(2, 2)]);
     assert_eq!((second.low, second.sent_mark, second.next_position), (2, 3, 4));
     assert_eq!((first.received.as_slice(), first.outbound.len(), first.subscriptions.len()), ([9].as_slice(), 2, 1));
-    assert_eq!(second.will.as_ref().map(|(will, due)| (will.topic.as_str(), *due)), Some(("will", Some(1_700_000_005_000))));
+    assert_eq!(
+        second.will.as_ref().map(|(will, due)| (will.topic.as_str(), *due)),
+        Some(("will", Some(1_700_000_005_000)))
+    );
     assert_eq!(recovered.retained.iter().map(|message| message.size()).collect::<Vec<_>>(), [7 + 2 + 7, 7 + 2 + 3072]);
     assert_eq!((recovered.clock_ms, recovered.next_session_number, recovered.next_message_id), (1_000_000, 3, 65_536));
 }

@@ -18,7 +18,13 @@ fn read(world: &World, id: u64, session: u64) -> Stored {
 fn a_message_comes_back_whole_with_each_receipt() {
     let mut world = World::with_sessions(&[1, 300]);
     let original = message(7, "007//é/", b"payload");
-    let first = Receipt { session: 1, position: 9, qos: Qos::ExactlyOnce, retain: true, subscription_ids: smallvec![1, 268_435_455] };
+    let first = Receipt {
+        session: 1,
+        position: 9,
+        qos: Qos::ExactlyOnce,
+        retain: true,
+        subscription_ids: smallvec![1, 268_435_455],
+    };
     let second = receipt(300, 1 << 40);
     world.commit(&[Change::Publish { message: original.clone(), receivers: smallvec![first.clone(), second.clone()] }]);
     for (session, expected) in [(1, Some(first)), (300, Some(second)), (2, None)] {
@@ -66,7 +72,10 @@ fn one_body_serves_many_sessions_and_goes_with_the_last() {
             assert_eq!((world.store.count(Table::Message), world.store.count(Table::Body)), (1, 1));
             world.commit(&[done(number, 5, 1, 6)]);
             if restarts {
-                assert_eq!(world.reopen().sessions.iter().filter(|session| !session.queue.is_empty()).count() as u64, 20 - number);
+                assert_eq!(
+                    world.reopen().sessions.iter().filter(|session| !session.queue.is_empty()).count() as u64,
+                    20 - number
+                );
             }
         }
         assert_eq!((world.store.count(Table::Message), world.store.count(Table::Body)), (0, 0));
@@ -82,7 +91,11 @@ fn a_message_of_one_receiver_writes_no_progress() {
     assert_eq!(world.store.count(Table::Progress), 0);
     let session = world.reopen_one();
     assert_eq!(places(&session.queue), [(2, 2)]);
-    assert_eq!((session.low, session.next_position), (2, 3), "position 3 has left nothing that could be mistaken for it");
+    assert_eq!(
+        (session.low, session.next_position),
+        (2, 3),
+        "position 3 has left nothing that could be mistaken for it"
+    );
 }
 
 #[test]
@@ -90,7 +103,8 @@ fn progress_is_kept_while_others_wait() {
     let mut world = World::with_sessions(&[1, 2]);
     let changes: Vec<_> = (1..=9).map(|id| publish(id, &[(1, id), (2, id)])).collect();
     world.commit(&changes);
-    let encoded = world.commit(&[done(1, 9, 9, 1), done(1, 4, 4, 1), done(1, 5, 5, 1), done(1, 1, 1, 2), done(2, 9, 9, 1)]);
+    let encoded =
+        world.commit(&[done(1, 9, 9, 1), done(1, 4, 4, 1), done(1, 5, 5, 1), done(1, 1, 1, 2), done(2, 9, 9, 1)]);
     assert_eq!(encoded.ops, 2, "one row of progress, and the message that nobody waits for");
     for _ in 0..2 {
         let recovered = world.reopen();
@@ -124,7 +138,11 @@ fn put_and_done_in_one_batch_leaves_nothing() {
 #[test]
 fn the_queue_of_a_session_that_ended_is_swept_one_by_one() {
     let mut world = World::with_sessions(&[1, 2]);
-    world.commit(&[publish(1, &[(1, 1)]), publish(2, &[(1, 2), (2, 1)]), publish_of(message(3, "t", &[0; 4000]), &[(1, 3)])]);
+    world.commit(&[
+        publish(1, &[(1, 1)]),
+        publish(2, &[(1, 2), (2, 1)]),
+        publish_of(message(3, "t", &[0; 4000]), &[(1, 3)]),
+    ]);
     world.commit(&[ends(1)]);
     world.commit(&[done(1, 1, 1, 2), done(1, 2, 2, 3)]);
     assert_eq!(world.store.count(Table::Progress), 0, "a session that has ended makes no progress");

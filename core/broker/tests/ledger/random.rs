@@ -105,8 +105,11 @@ impl Model {
 
 fn check(world: &mut World, model: &Model) -> Vec<u64> {
     let recovered = world.reopen();
-    let queues: BTreeMap<_, BTreeSet<_>> =
-        recovered.sessions.iter().map(|session| (session.record.number, places(&session.queue).into_iter().collect())).collect();
+    let queues: BTreeMap<_, BTreeSet<_>> = recovered
+        .sessions
+        .iter()
+        .map(|session| (session.record.number, places(&session.queue).into_iter().collect()))
+        .collect();
     assert_eq!(queues, model.queues);
     for session in &recovered.sessions {
         let first = session.queue.first().map_or(session.next_position, |first| first.position);

@@ -13,7 +13,8 @@ fn retain(message: &Arc<Message>) -> Change {
 }
 
 fn topics(world: &mut World) -> Vec<(String, u64)> {
-    let mut found: Vec<_> = world.reopen().retained.iter().map(|message| (message.topic().to_owned(), message.id)).collect();
+    let mut found: Vec<_> =
+        world.reopen().retained.iter().map(|message| (message.topic().to_owned(), message.id)).collect();
     found.sort();
     found
 }
@@ -21,7 +22,14 @@ fn topics(world: &mut World) -> Vec<(String, u64)> {
 #[test]
 fn retained_messages_come_back_whole() {
     let mut world = World::new();
-    let parts = MessageParts { topic: "plain", properties: b"", payload: b"x", qos: Qos::AtMostOnce, retain: true, expires_at_ms: None };
+    let parts = MessageParts {
+        topic: "plain",
+        properties: b"",
+        payload: b"x",
+        qos: Qos::AtMostOnce,
+        retain: true,
+        expires_at_ms: None,
+    };
     let mut originals = vec![Arc::new(Message::new(99, &parts))];
     for (id, topic, len) in [(1, "007", 1), (2, "/", 3071), (3, "//é", 3072), (4, "big", 100_000), (5, "a", 5)] {
         originals.push(message(id, topic, &vec![id as u8; len]));
@@ -43,11 +51,19 @@ fn retained_messages_come_back_whole() {
 fn an_empty_payload_clears_the_topic() {
     for restarts in [false, true] {
         let mut world = World::new();
-        world.commit(&[retain(&message(1, "a", b"x")), retain(&message(2, "b", &[0; 5000])), retain(&message(3, "c", b"x"))]);
+        world.commit(&[
+            retain(&message(1, "a", b"x")),
+            retain(&message(2, "b", &[0; 5000])),
+            retain(&message(3, "c", b"x")),
+        ]);
         if restarts {
             world.reopen();
         }
-        world.commit(&[retain(&message(4, "a", b"")), retain(&message(5, "b", b"")), retain(&message(6, "never there", b""))]);
+        world.commit(&[
+            retain(&message(4, "a", b"")),
+            retain(&message(5, "b", b"")),
+            retain(&message(6, "never there", b"")),
+        ]);
         assert_eq!(world.store.count(Table::RetainedBody), 0);
         assert_eq!(topics(&mut world), [("c".into(), 3)]);
     }
@@ -146,5 +162,9 @@ fn a_separate_store_gets_its_own_batch_and_format() {
     assert!(encoded.sessions.is_none(), "nothing for the sessions");
     retained.apply(encoded.retained.as_ref().unwrap());
     let (_, recovered) = recover(&sessions, &retained, 1).unwrap();
-    assert_eq!((recovered.retained[0].id, recovered.clock_ms), (2, 9000), "the clock is noted where something is written");
+    assert_eq!(
+        (recovered.retained[0].id, recovered.clock_ms),
+        (2, 9000),
+        "the clock is noted where something is written"
+    );
 }

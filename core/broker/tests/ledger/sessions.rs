@@ -24,12 +24,20 @@ fn will() -> Will {
 
 #[test]
 fn the_state_of_a_session_comes_back() {
-    for (protocol, parked_since_ms, expiry_secs) in
-        [(ProtocolVersion::V5, None, 0), (ProtocolVersion::V311, Some(0), u32::MAX), (ProtocolVersion::V31, Some(77), 1)]
-    {
+    for (protocol, parked_since_ms, expiry_secs) in [
+        (ProtocolVersion::V5, None, 0),
+        (ProtocolVersion::V311, Some(0), u32::MAX),
+        (ProtocolVersion::V31, Some(77), 1),
+    ] {
         let mut world = World::new();
-        let record =
-            SessionRecord { number: 300, client_id: "é007".into(), epoch: 1 << 40, protocol, expiry_secs, parked_since_ms };
+        let record = SessionRecord {
+            number: 300,
+            client_id: "é007".into(),
+            epoch: 1 << 40,
+            protocol,
+            expiry_secs,
+            parked_since_ms,
+        };
         world.commit(&[Change::Session(record.clone())]);
         let session = world.reopen_one();
         assert_eq!(session.record, record);
@@ -72,14 +80,26 @@ fn subscriptions_come_back_and_go() {
         Change::Unsubscribe { session: 1, filter: "never there".into() },
     ]);
     let subscriptions = world.reopen_one().subscriptions;
-    let expected = [("$share/g/+//#", plain, None), ("/", plain, Some(1)), ("007", all, Some(268_435_455)), ("replaced", all, None)];
+    let expected = [
+        ("$share/g/+//#", plain, None),
+        ("/", plain, Some(1)),
+        ("007", all, Some(268_435_455)),
+        ("replaced", all, None),
+    ];
     assert_eq!(subscriptions, expected.map(|(filter, options, id)| (filter.into(), options, id)));
 }
 
 #[test]
 fn a_will_comes_back_with_its_time() {
     let mut world = World::with_sessions(&[1]);
-    let plain = Will { qos: Qos::AtMostOnce, retain: false, expiry_secs: None, payload: Vec::new(), properties: Vec::new(), ..will() };
+    let plain = Will {
+        qos: Qos::AtMostOnce,
+        retain: false,
+        expiry_secs: None,
+        payload: Vec::new(),
+        properties: Vec::new(),
+        ..will()
+    };
     for (will, due_at_ms) in [(will(), None), (will(), Some(u64::MAX)), (plain.clone(), None), (plain, Some(1))] {
         world.commit(&[Change::WillSet { session: 1, will: Arc::new(will.clone()), due_at_ms }]);
         assert_eq!(world.reopen_one().will, Some((Arc::new(will), due_at_ms)));
@@ -91,7 +111,13 @@ fn a_will_comes_back_with_its_time() {
 #[test]
 fn exchanges_of_qos_2_come_back_in_their_phase() {
     let mut world = World::with_sessions(&[1, 2]);
-    let outbound = |packet_id, position, phase| Change::Outbound { session: 1, packet_id, position, message_id: position + 10, phase };
+    let outbound = |packet_id, position, phase| Change::Outbound {
+        session: 1,
+        packet_id,
+        position,
+        message_id: position + 10,
+        phase,
+    };
     world.commit(&[
         publish(11, &[(1, 1)]),
         publish(12, &[(1, 2), (2, 1)]),
@@ -104,14 +130,23 @@ fn exchanges_of_qos_2_come_back_in_their_phase() {
         Change::Received { session: 1, packet_id: 10 },
         Change::Forgotten { session: 1, packet_id: 10 },
     ]);
-    world.commit(&[outbound(3, 2, Phase::Released), done(1, 2, 12, 1), outbound(4, 3, Phase::Released), done(1, 3, 13, 1)]);
+    world.commit(&[
+        outbound(3, 2, Phase::Released),
+        done(1, 2, 12, 1),
+        outbound(4, 3, Phase::Released),
+        done(1, 3, 13, 1),
+    ]);
     world.commit(&[Change::Completed { session: 1, packet_id: 4 }]);
     for _ in 0..2 {
         let recovered = world.reopen();
         let session = &recovered.sessions[0];
         assert_eq!(session.received, [9, 300]);
-        let expected = [(2, 1, Phase::Sent), (3, 2, Phase::Released)]
-            .map(|(packet_id, position, phase)| OutboundRef { packet_id, position, message_id: position + 10, phase });
+        let expected = [(2, 1, Phase::Sent), (3, 2, Phase::Released)].map(|(packet_id, position, phase)| OutboundRef {
+            packet_id,
+            position,
+            message_id: position + 10,
+            phase,
+        });
         assert_eq!(session.outbound, expected);
         assert_eq!(places(&session.queue), [(1, 11)], "what is released has left the queue");
         assert_eq!((session.low, session.next_position), (1, 4));
@@ -136,7 +171,8 @@ fn a_release_whose_message_was_never_written_comes_back() {
 fn the_sent_mark_only_rises() {
     let mut world = World::with_sessions(&[1]);
     world.commit(&[Change::SentMark { session: 1, position: 50 }]);
-    let again = world.commit(&[Change::SentMark { session: 1, position: 40 }, Change::SentMark { session: 1, position: 50 }]);
+    let again =
+        world.commit(&[Change::SentMark { session: 1, position: 40 }, Change::SentMark { session: 1, position: 50 }]);
     assert!(again.sessions.is_none(), "what says nothing new is not written");
     let session = world.reopen_one();
     assert_eq!((session.sent_mark, session.next_position), (50, 50));
@@ -147,7 +183,12 @@ fn the_end_of_a_session_takes_all_it_had() {
     let mut world = World::with_sessions(&[1, 2]);
     let of = |session| {
         [
-            Change::Subscribe { session, filter: "a".into(), options: SubscriptionOptions::qos(Qos::AtLeastOnce), subscription_id: None },
+            Change::Subscribe {
+                session,
+                filter: "a".into(),
+                options: SubscriptionOptions::qos(Qos::AtLeastOnce),
+                subscription_id: None,
+            },
             Change::Received { session, packet_id: u16::MAX },
             Change::Outbound { session, packet_id: u16::MAX, position: 9, message_id: 1, phase: Phase::Released },
             Change::SentMark { session, position: 9 },
@@ -156,7 +197,9 @@ fn the_end_of_a_session_takes_all_it_had() {
     };
     world.commit(&[of(1), of(2)].concat());
     world.commit(&[ends(1)]);
-    for (table, left) in [(Table::Session, 1), (Table::Subscription, 1), (Table::Inflight, 2), (Table::Progress, 1), (Table::Will, 1)] {
+    for (table, left) in
+        [(Table::Session, 1), (Table::Subscription, 1), (Table::Inflight, 2), (Table::Progress, 1), (Table::Will, 1)]
+    {
         assert_eq!(world.store.count(table), left, "{table:?}");
     }
     assert_eq!(world.reopen_one().record, record(2));
@@ -167,7 +210,12 @@ fn what_comes_after_the_end_of_a_session_writes_nothing() {
     let mut world = World::with_sessions(&[1]);
     world.commit(&[ends(1)]);
     let late = [
-        Change::Subscribe { session: 1, filter: "a".into(), options: SubscriptionOptions::qos(Qos::AtLeastOnce), subscription_id: None },
+        Change::Subscribe {
+            session: 1,
+            filter: "a".into(),
+            options: SubscriptionOptions::qos(Qos::AtLeastOnce),
+            subscription_id: None,
+        },
         Change::Unsubscribe { session: 1, filter: "a".into() },
         Change::Received { session: 1, packet_id: 1 },
         Change::Forgotten { session: 1, packet_id: 1 },

@@ -32,7 +32,9 @@ impl Store {
     pub fn scan(&self, scan: &Scan) -> Page {
         let mut bytes = 0;
         let mut rows = Vec::new();
-        for ((_, key), value) in self.0.range((scan.table, scan.from.to_vec())..).take_while(|row| row.0.0 == scan.table) {
+        for ((_, key), value) in
+            self.0.range((scan.table, scan.from.to_vec())..).take_while(|row| row.0.0 == scan.table)
+        {
             if bytes >= scan.bytes_max {
                 return Page { rows, more: true };
             }
@@ -138,7 +140,14 @@ pub fn ends(number: u64) -> Change {
 }
 
 pub fn message(id: u64, topic: &str, payload: &[u8]) -> Arc<Message> {
-    let parts = MessageParts { topic, properties: b"\x01\x01", payload, qos: Qos::ExactlyOnce, retain: true, expires_at_ms: Some(9_000_000) };
+    let parts = MessageParts {
+        topic,
+        properties: b"\x01\x01",
+        payload,
+        qos: Qos::ExactlyOnce,
+        retain: true,
+        expires_at_ms: Some(9_000_000),
+    };
     Arc::new(Message::new(id, &parts))
 }
 
@@ -152,7 +161,10 @@ pub fn publish(id: u64, receivers: &[(u64, u64)]) -> Change {
 }
 
 pub fn publish_of(message: Arc<Message>, receivers: &[(u64, u64)]) -> Change {
-    Change::Publish { message, receivers: receivers.iter().map(|(session, position)| receipt(*session, *position)).collect() }
+    Change::Publish {
+        message,
+        receivers: receivers.iter().map(|(session, position)| receipt(*session, *position)).collect(),
+    }
 }
 
 pub fn done(session: u64, position: u64, message_id: u64, low: u64) -> Change {

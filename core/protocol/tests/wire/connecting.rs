@@ -25,7 +25,8 @@ fn every_property_of_5_0_is_read() {
     let properties = [
         &b"\x11\0\0\x0E\x10\x21\0\x05\x27\0\0\x10\0\x22\0\x03\x19\x01\x17\0"[..],
         b"\x26\0\x01k\0\x01v\x15\0\x01m\x16\0\x02\xFF\0",
-    ].concat();
+    ]
+    .concat();
     let connect = read_connect(&connect("MQTT", 5, 2, &[&[properties.len() as u8], &properties, &field("c")])).unwrap();
     assert_eq!(connect.session_expiry_secs, 3600);
     assert_eq!((connect.receive_maximum, connect.packet_size_max, connect.topic_alias_maximum), (5, 4096, 3));
@@ -48,15 +49,18 @@ fn the_properties_of_a_will_are_as_in_publish() {
     let properties = b"\x26\0\x01k\0\x01v\x18\0\0\0\x09\x01\x01\x02\0\0\0\x07\x26\0\x01k\0\x01w\x09\0\x02\xFF\0";
     let will = [&[properties.len() as u8][..], properties, &field("w/t"), &field(b"\xFFbye")].concat();
     let connect = read_connect(&connect("MQTT", 5, 0x36, &[b"\0", &field("c"), &will])).unwrap();
-    assert_eq!(connect.will, Some(ConnectWill {
-        topic: "w/t".to_owned(),
-        payload: b"\xFFbye".to_vec(),
-        qos: Qos::ExactlyOnce,
-        retain: true,
-        delay_secs: 9,
-        expiry_secs: Some(7),
-        properties: b"\x26\0\x01k\0\x01v\x01\x01\x26\0\x01k\0\x01w\x09\0\x02\xFF\0".to_vec(),
-    }));
+    assert_eq!(
+        connect.will,
+        Some(ConnectWill {
+            topic: "w/t".to_owned(),
+            payload: b"\xFFbye".to_vec(),
+            qos: Qos::ExactlyOnce,
+            retain: true,
+            delay_secs: 9,
+            expiry_secs: Some(7),
+            properties: b"\x26\0\x01k\0\x01v\x01\x01\x26\0\x01k\0\x01w\x09\0\x02\xFF\0".to_vec(),
+        })
+    );
 }
 
 #[test]

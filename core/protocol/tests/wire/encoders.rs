@@ -40,13 +40,16 @@ fn a_message_carries_everything_in_5_0() {
     let mut properties = vec![(2, 70_000_u32.to_be_bytes().to_vec())];
     properties.extend(ids);
     properties.extend([(35, vec![0, 9]), (1, vec![1]), (38, b"k=v".to_vec())]);
-    assert_eq!(published, Published {
-        byte1: 0x3B,
-        topic: "a/é".as_bytes().to_vec(),
-        packet_id: Some(0x1234),
-        properties,
-        payload: b"hello".to_vec(),
-    });
+    assert_eq!(
+        published,
+        Published {
+            byte1: 0x3B,
+            topic: "a/é".as_bytes().to_vec(),
+            packet_id: Some(0x1234),
+            properties,
+            payload: b"hello".to_vec(),
+        }
+    );
 }
 
 #[test]
@@ -135,18 +138,21 @@ fn connack_carries_what_the_server_decided() {
     assert_eq!((byte1, body.take(2)), (0x20, &[1, 0][..]));
     let mut properties = body.properties();
     properties.sort();
-    assert_eq!(properties, [
-        (17, vec![0, 0, 0, 60]),
-        (18, b"auto-1".to_vec()),
-        (19, vec![0, 30]),
-        (21, b"SCRAM".to_vec()),
-        (22, b"v=\xFF".to_vec()),
-        (26, b"answers".to_vec()),
-        (31, b"welcome".to_vec()),
-        (33, vec![0, 20]),
-        (34, vec![0, 10]),
-        (39, vec![0, 16, 0, 0]),
-    ]);
+    assert_eq!(
+        properties,
+        [
+            (17, vec![0, 0, 0, 60]),
+            (18, b"auto-1".to_vec()),
+            (19, vec![0, 30]),
+            (21, b"SCRAM".to_vec()),
+            (22, b"v=\xFF".to_vec()),
+            (26, b"answers".to_vec()),
+            (31, b"welcome".to_vec()),
+            (33, vec![0, 20]),
+            (34, vec![0, 10]),
+            (39, vec![0, 16, 0, 0]),
+        ]
+    );
     assert_eq!(body.0, b"");
 }
 

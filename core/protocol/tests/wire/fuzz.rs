@@ -1,8 +1,6 @@
 //! Does anything a client can send upset the decoder? The vectors, changed at random but the same in each run.
 
-use hikyaku_protocol::{
-    DecodeLimits, Packet, ProtocolError, Publish, PublishOut, decode, decode_connect, frame,
-};
+use hikyaku_protocol::{DecodeLimits, Packet, ProtocolError, Publish, PublishOut, decode, decode_connect, frame};
 use hikyaku_types::{ProtocolVersion, ReasonCode};
 
 use crate::{VERSIONS, reader, vectors};
@@ -21,9 +19,8 @@ impl Random {
 }
 
 /// Bytes that mean something somewhere.
-const LIKELY: [u8; 24] = [
-    0, 1, 2, 3, 4, 8, 9, 11, 17, 21, 22, 23, 24, 25, 31, 33, 34, 35, 38, 39, 0x7F, 0x80, 0xFF, b'+',
-];
+const LIKELY: [u8; 24] =
+    [0, 1, 2, 3, 4, 8, 9, 11, 17, 21, 22, 23, 24, 25, 31, 33, 34, 35, 38, 39, 0x7F, 0x80, 0xFF, b'+'];
 
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     for _ in 0..=random.below(4) {

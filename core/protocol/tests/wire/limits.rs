@@ -52,9 +52,14 @@ fn connect_has_the_default_limits() {
     let connect = |count, will_count, levels| {
         let topic = vec!["a"; levels].join("/");
         let body = [
-            &b"\0\x04MQTT\x05\x06\0\x0A"[..], &user_properties(count), &field("c"), &user_properties(will_count),
-            &field(topic), &field(""),
-        ].concat();
+            &b"\0\x04MQTT\x05\x06\0\x0A"[..],
+            &user_properties(count),
+            &field("c"),
+            &user_properties(will_count),
+            &field(topic),
+            &field(""),
+        ]
+        .concat();
         read_connect(&packet(0x10, &body)).map_or_else(|refused| refused.error.reason, |_| ReasonCode::SUCCESS)
     };
     assert_eq!(connect(100, 100, 128), ReasonCode::SUCCESS);
@@ -68,8 +73,7 @@ fn connect_has_the_default_limits() {
 fn names_and_filters_have_a_limited_number_of_levels() {
     let publish = |topic: &str| judge(&packet(0x30, &[&field(topic)[..], b"\0"].concat()));
     let subscribe = |filter: &str| judge(&packet(0x82, &[b"\0\x01\0", &field(filter)[..], &[0]].concat()));
-    let names =
-        [("a/b/c/d", true), ("///", true), ("aaaaaaaa/b", true), ("a/b/c/d/e", false), ("////", false)];
+    let names = [("a/b/c/d", true), ("///", true), ("aaaaaaaa/b", true), ("a/b/c/d/e", false), ("////", false)];
     for (name, fits) in names {
         let want = |reason| if fits { ReasonCode::SUCCESS } else { reason };
         assert_eq!(publish(name), want(ReasonCode::TOPIC_NAME_INVALID), "{name}");

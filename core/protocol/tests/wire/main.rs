@@ -21,7 +21,9 @@ fn read(bytes: &[u8], version: ProtocolVersion) -> Result<Packet<'_>, ProtocolEr
 }
 
 fn read_within<'a>(
-    bytes: &'a [u8], version: ProtocolVersion, limits: &DecodeLimits,
+    bytes: &'a [u8],
+    version: ProtocolVersion,
+    limits: &DecodeLimits,
 ) -> Result<Packet<'a>, ProtocolError> {
     let frame = frame(bytes, Some(version), usize::MAX)?.expect("a whole packet");
     assert_eq!(frame.len, bytes.len(), "one packet");

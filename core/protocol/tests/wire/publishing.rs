@@ -17,18 +17,21 @@ fn publish(bytes: &[u8]) -> Publish<'_> {
 fn a_message_is_seen_where_it_lies() {
     let bytes = b"\x3D\x0F\0\x03a/b\x12\x34\x04\x03\0\x01tbye";
     let seen = publish(bytes);
-    assert_eq!(seen, Publish {
-        dup: true,
-        qos: Qos::ExactlyOnce,
-        retain: true,
-        packet_id: 0x1234,
-        topic: "a/b",
-        topic_alias: None,
-        message_expiry_secs: None,
-        properties: b"\x03\0\x01t",
-        travels_verbatim: true,
-        payload: b"bye",
-    });
+    assert_eq!(
+        seen,
+        Publish {
+            dup: true,
+            qos: Qos::ExactlyOnce,
+            retain: true,
+            packet_id: 0x1234,
+            topic: "a/b",
+            topic_alias: None,
+            message_expiry_secs: None,
+            properties: b"\x03\0\x01t",
+            travels_verbatim: true,
+            payload: b"bye",
+        }
+    );
     assert!(bytes.as_ptr_range().contains(&seen.payload.as_ptr()));
 }
 
@@ -85,20 +88,29 @@ fn a_subscription_is_read_with_all_its_options() {
     let bytes = packet(0x82, &[b"\x12\x34\x0A\x0B\xFF\x01\x26\0\x01k\0\x01v", &filters[..]].concat());
     let Ok(Packet::Subscribe(subscribe)) = read(&bytes, V5) else { panic!() };
     assert_eq!((subscribe.packet_id, subscribe.subscription_id), (0x1234, Some(255)));
-    assert_eq!(subscribe.filters, [
-        ("a/+".to_owned(), SubscriptionOptions {
-            qos: Qos::ExactlyOnce,
-            no_local: true,
-            retain_as_published: false,
-            retain_handling: RetainHandling::Never,
-        }),
-        ("$share/g/é/#".to_owned(), SubscriptionOptions {
-            qos: Qos::AtLeastOnce,
-            no_local: false,
-            retain_as_published: true,
-            retain_handling: RetainHandling::IfNew,
-        }),
-    ]);
+    assert_eq!(
+        subscribe.filters,
+        [
+            (
+                "a/+".to_owned(),
+                SubscriptionOptions {
+                    qos: Qos::ExactlyOnce,
+                    no_local: true,
+                    retain_as_published: false,
+                    retain_handling: RetainHandling::Never,
+                }
+            ),
+            (
+                "$share/g/é/#".to_owned(),
+                SubscriptionOptions {
+                    qos: Qos::AtLeastOnce,
+                    no_local: false,
+                    retain_as_published: true,
+                    retain_handling: RetainHandling::IfNew,
+                }
+            ),
+        ]
+    );
 }
 
 #[test]

@@ -36,9 +36,11 @@ fn parse(line: &'static str) -> Vector {
             other => panic!("{id}: expect {other}"),
         },
         what,
-        bytes: hex.as_bytes().chunks(2).map(|pair| {
-            u8::from_str_radix(std::str::from_utf8(pair).expect("hex"), 16).expect("hex")
-        }).collect(),
+        bytes: hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("hex"), 16).expect("hex"))
+            .collect(),
     }
 }
 
@@ -91,7 +93,8 @@ fn packets_to_a_client_are_written_as_the_standard_says() {
                 subscription_ids: &[1, 2, 3],
                 properties: &[],
                 payload: b"x",
-            }.encode(&mut out),
+            }
+            .encode(&mut out),
             "K07" => encode_disconnect(&mut out, ReasonCode::SESSION_TAKEN_OVER, None),
             "K02" | "K03" | "K04" | "K05" => {
                 assert!(!valid && every_connack(*version).all(|connack| connack != *bytes), "{id} is written");

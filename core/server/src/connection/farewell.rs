@@ -41,7 +41,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match end {
             End::Goodbye => tracing::info!(%client, peer, "disconnected"),
             End::Lost => tracing::info!(%client, peer, "connection lost"),
-            End::KeepAlive => tracing::info!(%client, peer, "nothing came for one and a half times the keep alive: closed"),
+            End::KeepAlive => {
+                tracing::info!(%client, peer, "nothing came for one and a half times the keep alive: closed")
+            }
             End::TakenOver => tracing::info!(%client, peer, "another connection has taken the client id: closed"),
             End::Closed(close) => tracing::warn!(%client, peer, reason = %close.reason, "closed: {}", close.what),
             End::Shutdown => tracing::debug!(%client, peer, "closed: the broker stops"),

@@ -28,7 +28,11 @@ enum Refusal {
 }
 
 /// Takes a connection as far as CONNACK. `None`: it was refused, and that has been logged and answered.
-pub(super) async fn handshake<S>(shared: Arc<Shared>, mut stream: S, peer: Option<SocketAddr>) -> Option<Box<Connection<S>>>
+pub(super) async fn handshake<S>(
+    shared: Arc<Shared>,
+    mut stream: S,
+    peer: Option<SocketAddr>,
+) -> Option<Box<Connection<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -90,12 +94,18 @@ struct Accepted {
     rest: Vec<u8>,
 }
 
-async fn admit(shared: &Arc<Shared>, received: Received, peer: Option<SocketAddr>) -> Result<(Box<Session>, Accepted), Refusal> {
+async fn admit(
+    shared: &Arc<Shared>,
+    received: Received,
+    peer: Option<SocketAddr>,
+) -> Result<(Box<Session>, Accepted), Refusal> {
     let Received { mut connect, rest } = received;
     let version = connect.version;
     let refused = |reason: ReasonCode, text: &str| Refusal::Said(version, reason, text.to_owned());
     let assigned = name(shared, &mut connect).map_err(|text| refused(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, text))?;
-    authenticate(shared, &mut connect, peer).await.map_err(|reason| Refusal::Said(version, reason, format!("client {}: {reason}", connect.client_id)))?;
+    authenticate(shared, &mut connect, peer)
+        .await
+        .map_err(|reason| Refusal::Said(version, reason, format!("client {}: {reason}", connect.client_id)))?;
     let limits = &shared.hub.limits;
     let expiry_secs = connect.session_expiry_secs.min(limits.session_expiry_max_secs.unwrap_or(u32::MAX));
     let keep_alive_secs = match limits.keep_alive_max_secs {
@@ -123,7 +133,8 @@ async fn admit(shared: &Arc<Shared>, received: Received, peer: Option<SocketAddr
         packet_size_max: connect.packet_size_max,
         topic_alias_maximum: connect.topic_alias_maximum,
     };
-    let (session, present) = attach(shared, &request).await.map_err(|reason| refused(reason, "the session cannot be opened"))?;
+    let (session, present) =
+        attach(shared, &request).await.map_err(|reason| refused(reason, "the session cannot be opened"))?;
     let connack = ConnAck {
         session_present: present,
         session_expiry_secs: (expiry_secs != connect.session_expiry_secs).then_some(expiry_secs), // section 3.2.2.3.2
@@ -159,7 +170,8 @@ async fn authenticate(shared: &Shared, connect: &mut Connect, peer: Option<Socke
     let mut request = AuthRequest::new(connect.client_id.clone(), connect.version);
     request.user_name.clone_from(&connect.user_name);
     request.password = connect.password.take();
-    request.method = connect.authentication_method.take().map(|method| (method, std::mem::take(&mut connect.authentication_data)));
+    request.method =
+        connect.authentication_method.take().map(|method| (method, std::mem::take(&mut connect.authentication_data)));
     request.peer = peer;
     match tokio::time::timeout(PLUGIN_DEADLINE, shared.auth.authenticate(&request)).await {
         Ok(Authentication::Allow) => Ok(()),
@@ -200,7 +212,13 @@ pub(super) async fn durable(shared: &Shared, seat: &Arc<hikyaku_broker::Seat>, t
     .await;
 }
 
-fn open<S>(shared: Arc<Shared>, stream: S, peer: Option<SocketAddr>, session: Box<Session>, accepted: Accepted) -> Box<Connection<S>> {
+fn open<S>(
+    shared: Arc<Shared>,
+    stream: S,
+    peer: Option<SocketAddr>,
+    session: Box<Session>,
+    accepted: Accepted,
+) -> Box<Connection<S>> {
     let mut out = Vec::new();
     encode_connack(&mut out, session.version(), &accepted.connack);
     let client = session.seat().client_id();

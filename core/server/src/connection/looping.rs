@@ -92,7 +92,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let deadline_ms = self.heard_at_ms + self.silence_max_ms;
         let clock = self.shared.clock;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(clock.instant(deadline_ms).into())));
+        let alarm =
+            self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(clock.instant(deadline_ms).into())));
         while alarm.as_mut().poll(cx).is_ready() {
             if now.mono_ms >= deadline_ms {
                 return Some(End::KeepAlive); // [MQTT-3.1.2-22]

@@ -95,7 +95,11 @@ pub(crate) struct Connection<S> {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(shared: Arc<Shared>, stream: S, peer: Option<SocketAddr>) {
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    shared: Arc<Shared>,
+    stream: S,
+    peer: Option<SocketAddr>,
+) {
     // In a box of its own, so that what a CONNECT needs is not carried by the connection for the rest of its life.
     let connection = Box::pin(handshake::handshake(shared.clone(), stream, peer)).await;
     if let Some(mut connection) = connection {

@@ -1,0 +1,203 @@
+//! What have the clients seen? Packets, and nothing of the broker's inside.
+
+use std::collections::VecDeque;
+
+use hikyaku_types::{Qos, topic};
+
+/// How many events a failure shows.
+const SHOWN: usize = 60;
+
+/// A message that a client has published.
+#[derive(Debug)]
+pub struct Sent {
+    /// By which client.
+    pub publisher: usize,
+    /// To which topic.
+    pub topic: String,
+    /// At which QoS.
+    pub qos: Qos,
+    /// With RETAIN.
+    pub retain: bool,
+    /// Without payload, it clears the topic.
+    pub clears: bool,
+    /// When it was first sent.
+    pub at: u64,
+    /// All times that it was sent.
+    pub transmissions: Vec<u64>,
+    /// When the first success was on the wire: PUBACK or PUBREC.
+    pub acked_at: Option<u64>,
+    /// The newest transmission that was certainly handled.
+    pub handled: Option<u64>,
+}
+
+/// A subscription of one session of a client.
+#[derive(Debug)]
+pub struct Sub {
+    /// Whose.
+    pub client: usize,
+    /// Which of its sessions.
+    pub instance: u32,
+    /// The filter.
+    pub filter: String,
+    /// The highest QoS.
+    pub qos: Qos,
+    /// No Local.
+    pub no_local: bool,
+    /// When SUBSCRIBE was sent.
+    pub asked_at: u64,
+    /// When SUBACK came.
+    pub from: Option<u64>,
+    /// When its end, or its replacement, was asked for.
+    pub until: Option<u64>,
+    /// When UNSUBACK came.
+    pub ended: Option<u64>,
+}
+
+/// What was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// An ordinary message.
+    Message(usize),
+    /// A Will.
+    Will(usize),
+}
+
+/// A message that has reached the application of a client.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Whose.
+    pub client: usize,
+    /// Which of its sessions.
+    pub instance: u32,
+    /// Whether that session outlives its connections.
+    pub stored: bool,
+    /// What.
+    pub what: What,
+    /// The effective QoS.
+    pub qos: Qos,
+    /// RETAIN.
+    pub retain: bool,
+    /// DUP.
+    pub dup: bool,
+    /// When.
+    pub at: u64,
+    /// In which life of the broker.
+    pub epoch: u32,
+}
+
+/// What must become of a Will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody can tell: it is published once or not at all.
+    Open,
+    /// It is published once.
+    Due,
+    /// It is published once if the client stays away.
+    DueIfAway,
+    /// It is not published.
+    Cleared,
+}
+
+/// A Will that a client has left.
+#[derive(Debug)]
+pub struct Testament {
+    /// Whose.
+    pub client: usize,
+    /// At which QoS.
+    pub qos: Qos,
+    /// Its delay in seconds.
+    pub delay_secs: u32,
+    /// What must become of it.
+    pub fate: Fate,
+}
+
+/// All that has happened.
+#[derive(Debug, Default)]
+pub struct History {
+    clock: u64,
+    /// The lives of the broker so far.
+    pub epoch: u32,
+    /// The store has failed at least once, so that the broker may have closed connections for it.
+    pub store_failed: bool,
+    /// By number.
+    pub messages: Vec<Sent>,
+    /// In the order in which they were asked for.
+    pub subs: Vec<Sub>,
+    /// In the order in which they came.
+    pub deliveries: Vec<Delivery>,
+    /// By number.
+    pub wills: Vec<Testament>,
+    /// What a client saw that must not be.
+    pub problems: Vec<String>,
+    log: Option<VecDeque<String>>,
+}
+
+impl History {
+    /// An empty one; with a log, for a seed that is known to fail.
+    pub fn new(with_log: bool) -> Self {
+        Self { log: with_log.then(VecDeque::new), ..Self::default() }
+    }
+
+    /// The next point in time.
+    pub fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Writes a line into the log.
+    pub fn note(&mut self, line: impl FnOnce() -> String) {
+        let Some(log) = &mut self.log else { return };
+        if log.len() == SHOWN && std::env::var_os("HIKYAKU_LOG").is_none() {
+            log.pop_front();
+        }
+        log.push_back(format!("{:>6} {}", self.clock, line()));
+    }
+
+    /// Something that must not be.
+    pub fn problem(&mut self, what: String) {
+        self.note(|| format!("!!! {what}"));
+        self.problems.push(what);
+    }
+
+    /// The last lines of the log.
+    pub fn log(&self) -> String {
+        let Some(log) = &self.log else { return String::new() };
+        log.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// A success for a message is on the wire; it answers the transmission at that time.
+    pub fn acked(&mut self, message: usize, transmission: u64) {
+        let at = self.tick();
+        let sent = &mut self.messages[message];
+        sent.acked_at.get_or_insert(at);
+        // A repeat of QoS 2 has no effect, and which one was the first to arrive is not known.
+        let handled = if sent.qos == Qos::ExactlyOnce { sent.at } else { transmission };
+        sent.handled = sent.handled.max(Some(handled));
+    }
+
+    /// Whether the session may get a message that was first sent at that time.
+    pub fn may_get(&self, delivery: &Delivery, topic: &str, sent_at: u64) -> bool {
+        self.subs.iter().any(|sub| {
+            (sub.client, sub.instance) == (delivery.client, delivery.instance)
+                && sub.asked_at < delivery.at
+                && sub.ended.is_none_or(|ended| ended > sent_at)
+                && topic::matches(&sub.filter, topic)
+        })
+    }
+}
+
+/// The payload of a message: its number, and now and then so much that it has a row of its own.
+pub fn payload(number: usize, large: usize) -> String {
+    format!("m{number};{}", "x".repeat(large))
+}
+
+/// What a payload stands for.
+pub fn what(payload: &str) -> Option<What> {
+    let (kind, rest) = payload.split_at_checked(1)?;
+    let number = rest.split(';').next()?.parse().ok()?;
+    match kind {
+        "m" => Some(What::Message(number)),
+        "w" => Some(What::Will(number)),
+        _ => None,
+    }
+}
