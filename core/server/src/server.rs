@@ -213,7 +213,7 @@ fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
     Limits {
         receive_maximum: limits.receive_maximum,
-        inflight_messages_max: usize::from(limits.inflight_messages_max),
+        inflight_messages_max: limits.inflight_messages_max,
         inflight_bytes_max: limits.inflight_bytes_max,
         queue_messages_max: limits.queue_messages_max,
         queue_bytes_max: limits.queue_bytes_max,

@@ -18,6 +18,8 @@ pub struct Sent {
     pub qos: Qos,
     /// With RETAIN.
     pub retain: bool,
+    /// How much there is behind the number in its payload.
+    pub large: usize,
     /// Without payload, it clears the topic.
     pub clears: bool,
     /// When it was first sent.
@@ -173,6 +175,11 @@ impl History {
         // A repeat of QoS 2 has no effect, and which one was the first to arrive is not known.
         let handled = if sent.qos == Qos::ExactlyOnce { sent.at } else { transmission };
         sent.handled = sent.handled.max(Some(handled));
+    }
+
+    /// All that a session has had with a filter.
+    pub fn subs_of<'a>(&'a mut self, client: usize, instance: u32, filter: &'a str) -> impl Iterator<Item = &'a mut Sub> {
+        self.subs.iter_mut().filter(move |sub| (sub.client, sub.instance) == (client, instance) && sub.filter == filter)
     }
 
     /// Whether the session may get a message that was first sent at that time.

@@ -18,6 +18,8 @@ use crate::trace;
 
 /// Packets that one turn handles before it yields.
 const PACKETS_PER_TURN: usize = 1024;
+/// Reads that one turn makes before it yields.
+const READS_PER_TURN: usize = 2;
 /// How long a publisher is not read when its receivers cannot follow.
 const SLOWED: Duration = Duration::from_millis(5);
 /// How long a session waits with a question that the store could not answer.
@@ -47,11 +49,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let now = shared.clock.now();
         let told = self.session.seat().listen(cx.waker());
         let wanted = told && self.session.seat().is_wanted();
-        let read = self.input(cx, scratch, out, now);
-        if let Input::End(end) = read {
-            self.ended.get_or_insert(end);
+        let (mut got_some, mut more) = (false, true);
+        // The second read mostly finds nothing, without a system call, and with that registers for the next input.
+        for _ in 0..READS_PER_TURN {
+            match self.input(cx, scratch, out, now) {
+                Input::Some => got_some = true,
+                Input::None => more = false,
+                Input::End(end) => {
+                    self.ended.get_or_insert(end);
+                    more = false;
+                }
+            }
+            if !more {
+                break;
+            }
         }
-        let got_some = matches!(read, Input::Some);
         if told && !got_some && !self.deferred && !wanted && self.ended.is_none() && out.is_empty() {
             self.deferred = true; // let others fill the mailbox first: one drain for many publishers
             cx.waker().wake_by_ref();
@@ -69,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if written.is_err() {
             return Poll::Ready(End::Lost);
         }
-        let more = got_some || (out.is_empty() && (self.session.can_send(&shared.hub) || self.session.is_pumping()));
+        let more = more || (out.is_empty() && (self.session.can_send(&shared.hub) || self.session.is_pumping()));
         if more {
             cx.waker().wake_by_ref(); // a turn is bounded: let others have theirs
         }
@@ -129,14 +141,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.tail.clear();
             self.tail_at = 0;
             self.tail.extend_from_slice(&buffer.filled()[used..]);
-            return outcome;
+            return outcome.after_read();
         }
         let mut tail = std::mem::take(&mut self.tail);
         tail.extend_from_slice(buffer.filled());
         let (outcome, used) = self.packets(&tail[self.tail_at..], turn, out, now);
         self.tail = tail;
         self.keep_tail(self.tail_at + used);
-        outcome
+        outcome.after_read()
     }
 
     fn keep_tail(&mut self, at: usize) {
@@ -288,6 +300,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 impl Input {
+    /// A read that brought no whole packet was not in vain: there may be more to read.
+    fn after_read(self) -> Self {
+        if matches!(self, Self::None) { Self::Some } else { self }
+    }
+
     /// This, unless something was handled.
     fn unless(self, handled: bool) -> Self {
         if handled { Self::Some } else { self }

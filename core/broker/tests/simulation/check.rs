@@ -1,0 +1,175 @@
+//! Was the promise kept? Judged by what the clients have seen; and at the end nothing may be left in the stores.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hikyaku_broker::ledger::Recovered;
+use hikyaku_traits::{Scan, Table};
+use hikyaku_types::{Qos, topic};
+
+use crate::client::Client;
+use crate::disk::Disk;
+use crate::history::{Delivery, Fate, History, Sub, What};
+use crate::world::OBSERVER;
+
+/// All that was broken.
+pub fn check(history: &History, clients: &[Client]) -> Vec<String> {
+    let mut broken = Vec::new();
+    nothing_lost(history, clients, &mut broken);
+    exactly_once(history, &mut broken);
+    in_order(history, &mut broken);
+    only_what_was_wanted(history, &mut broken);
+    wills(history, &mut broken);
+    broken
+}
+
+/// What was acknowledged has reached everybody who had subscribed before, and whose session lives.
+fn nothing_lost(history: &History, clients: &[Client], broken: &mut Vec<String>) {
+    let seen: BTreeSet<(usize, u32, What)> = history.deliveries.iter().map(|got| (got.client, got.instance, got.what)).collect();
+    let living = |sub: &&Sub| clients[sub.client].stored && clients[sub.client].instance == sub.instance && sub.qos != Qos::AtMostOnce;
+    let subs: Vec<&Sub> = history.subs.iter().filter(living).collect();
+    for (number, sent) in history.messages.iter().enumerate() {
+        let Some(acked_at) = sent.acked_at.filter(|_| !sent.clears) else { continue };
+        for sub in &subs {
+            let held = sub.from.is_some_and(|from| from < sent.at) && sub.until.is_none_or(|until| until > acked_at);
+            let meant = topic::matches(&sub.filter, &sent.topic) && !(sub.no_local && sub.client == sent.publisher);
+            if held && meant && !seen.contains(&(sub.client, sub.instance, What::Message(number))) {
+                broken.push(format!("m{number} was acknowledged at {acked_at}, and c{} has not got it: {sent:?} {sub:?}", sub.client));
+            }
+        }
+    }
+}
+
+/// QoS 2 comes once; so does QoS 0, if it comes. What comes again carries DUP.
+fn exactly_once(history: &History, broken: &mut Vec<String>) {
+    let mut before: BTreeMap<(usize, u32, What), &Delivery> = BTreeMap::new();
+    for got in history.deliveries.iter().filter(|got| !got.retain) {
+        let qos = qos_of(history, got.what);
+        if got.qos > qos {
+            broken.push(format!("more than its publisher gave it: {got:?}"));
+        }
+        let Some(first) = before.insert((got.client, got.instance, got.what), got) else { continue };
+        let once = qos == Qos::ExactlyOnce && got.qos == Qos::ExactlyOnce && got.stored || qos == Qos::AtMostOnce;
+        if once {
+            broken.push(format!("it came twice: {first:?} {got:?}"));
+        }
+        if qos == Qos::ExactlyOnce && got.qos == Qos::AtLeastOnce && first.epoch == got.epoch && !got.dup {
+            broken.push(format!("it came again without DUP: {first:?} {got:?}"));
+        }
+    }
+}
+
+fn qos_of(history: &History, what: What) -> Qos {
+    match what {
+        What::Message(number) => history.messages[number].qos,
+        What::Will(number) => history.wills[number].qos,
+    }
+}
+
+/// Messages of one publisher, topic and QoS come in the order in which they were sent [MQTT-4.6.0-6].
+fn in_order(history: &History, broken: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    let mut newest: BTreeMap<(usize, u32, usize, &str, Qos, Qos), usize> = BTreeMap::new();
+    for got in history.deliveries.iter().filter(|got| !got.retain) {
+        let What::Message(number) = got.what else { continue };
+        let sent = &history.messages[number];
+        if !seen.insert((got.client, got.instance, number)) {
+            continue;
+        }
+        let line = newest.entry((got.client, got.instance, sent.publisher, &sent.topic, sent.qos, got.qos)).or_insert(number);
+        if *line > number {
+            broken.push(format!("m{number} came behind m{line}: {got:?}"));
+        }
+        *line = number.max(*line);
+    }
+}
+
+/// Nobody gets what it has not asked for.
+fn only_what_was_wanted(history: &History, broken: &mut Vec<String>) {
+    for got in &history.deliveries {
+        let fits = match got.what {
+            What::Message(number) => history.may_get(got, &history.messages[number].topic, history.messages[number].at),
+            What::Will(number) => history.may_get(got, &format!("w/{}", history.wills[number].client), 0),
+        };
+        if !fits {
+            broken.push(format!("nobody wanted that: {got:?}"));
+        }
+    }
+}
+
+/// A Will is published once if its client was lost, and not at all if it said goodbye.
+fn wills(history: &History, broken: &mut Vec<String>) {
+    for (number, will) in history.wills.iter().enumerate() {
+        let got = history.deliveries.iter().filter(|got| got.client == OBSERVER && got.what == What::Will(number)).count();
+        let right = match will.fate {
+            Fate::Open => got <= 1,
+            Fate::Due | Fate::DueIfAway => got == 1,
+            Fate::Cleared => got == 0,
+        };
+        if !(right || got > 1 && will.qos == Qos::AtLeastOnce && will.fate != Fate::Cleared) {
+            broken.push(format!("w{number} came {got} times: {will:?}"));
+        }
+    }
+}
+
+/// What a newcomer gets for the retained topics is the last value that was acknowledged, or a later one.
+pub fn retained(history: &History, newcomer: usize) -> Vec<String> {
+    let mut broken = Vec::new();
+    let topics: BTreeSet<&str> = history.messages.iter().filter(|sent| sent.retain).map(|sent| sent.topic.as_str()).collect();
+    for topic in topics {
+        let values: Vec<_> = history.messages.iter().enumerate().filter(|(_, sent)| sent.retain && sent.topic == topic).collect();
+        let since = values.iter().filter_map(|(_, sent)| sent.handled).max();
+        let mut right: BTreeSet<Option<usize>> = values
+            .iter()
+            .filter(|(_, sent)| sent.transmissions.iter().any(|at| Some(*at) >= since))
+            .map(|(number, sent)| (!sent.clears).then_some(*number))
+            .collect();
+        if since.is_none() {
+            right.insert(None);
+        }
+        let got: Vec<usize> = history.deliveries.iter().filter(|got| got.client == newcomer).filter_map(|got| match got.what {
+            What::Message(number) if history.messages[number].topic == topic => Some(number),
+            _ => None,
+        }).collect();
+        if got.len() > 1 || !right.contains(&got.first().copied()) {
+            broken.push(format!("{topic}: a newcomer gets {got:?}, and one of {right:?} is right"));
+        }
+    }
+    broken
+}
+
+/// Everything has been delivered: nothing of it may be left.
+pub fn leftovers(disk: &Disk) -> Vec<String> {
+    let mut broken = Vec::new();
+    for table in [Table::Message, Table::Body, Table::Inflight] {
+        let rows = disk.store.scan_now(&Scan { table, from: Box::default(), to: None, bytes_max: usize::MAX }).rows;
+        if !rows.is_empty() {
+            broken.push(format!("{} rows are left in {}: {:?}", rows.len(), table.name(), rows.iter().map(|row| &row.key).collect::<Vec<_>>()));
+        }
+    }
+    broken
+}
+
+/// What the stores tell a broker that starts now is what the clients know.
+pub fn recovered(recovered: &Recovered, clients: &[Client], history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for session in &recovered.sessions {
+        if session.low != session.next_position || session.sent_mark > session.next_position {
+            broken.push(format!("all is done, and its progress does not say so: {session:?}"));
+        }
+    }
+    for client in clients.iter().filter(|client| client.stored) {
+        let name = format!("c{}", client.number);
+        let Some(session) = recovered.sessions.iter().find(|session| *session.record.client_id == *name) else {
+            broken.push(format!("the session of {name} is not stored"));
+            continue;
+        };
+        let stored: BTreeSet<&str> = session.subscriptions.iter().map(|(filter, ..)| &**filter).collect();
+        let own = || history.subs.iter().filter(|sub| (sub.client, sub.instance) == (client.number, client.instance));
+        let sure: BTreeSet<&str> = own().filter(|sub| sub.from.is_some() && sub.until.is_none()).map(|sub| sub.filter.as_str()).collect();
+        let possible: BTreeSet<&str> = own().filter(|sub| sub.ended.is_none()).map(|sub| sub.filter.as_str()).collect();
+        if !sure.is_subset(&stored) || !stored.is_subset(&possible) {
+            broken.push(format!("{name} has subscribed {sure:?}, perhaps {possible:?}; stored is {stored:?}"));
+        }
+    }
+    broken
+}

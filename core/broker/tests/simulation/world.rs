@@ -1,0 +1,415 @@
+//! What happens next? One thread, one clock, one source of chance: a client does something, bytes arrive, a task has its
+//! turn, the journal goes a step, time passes, the broker dies and starts again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hikyaku_broker::{Hub, HubConfig, Limits, Turn};
+use hikyaku_traits::{Access, Auth, AuthRequest, Authentication, Authorization};
+use hikyaku_types::{Now, ProtocolVersion, Qos, ReasonCode, SubscriptionOptions};
+
+use crate::client::{Client, Phase, Profile};
+use crate::disk::{Disk, Fault};
+use crate::history::History;
+use crate::random::Random;
+use crate::shell::{Connection, Shell, standard};
+
+/// The client that sees all Wills.
+pub const OBSERVER: usize = 0;
+/// 2023.
+const START_MS: u64 = 1_700_000_000_000;
+
+/// Everybody may do everything.
+struct Everybody;
+
+#[async_trait]
+impl Auth for Everybody {
+    async fn authenticate(&self, _: &AuthRequest) -> Authentication {
+        Authentication::Allow
+    }
+    async fn continue_auth(&self, _: &AuthRequest, _: &[u8]) -> Authentication {
+        Authentication::Deny(ReasonCode::NOT_AUTHORIZED)
+    }
+    fn authorize(&self, _: &Access<'_>) -> Authorization {
+        Authorization::Allow
+    }
+    async fn authorize_later(&self, _: &Access<'_>) -> Authorization {
+        Authorization::Allow
+    }
+}
+
+/// Everything.
+pub struct World {
+    /// Chance.
+    pub random: Random,
+    /// What the clients have seen.
+    pub history: History,
+    /// The model clients.
+    pub clients: Vec<Client>,
+    /// The stores and the way to them.
+    pub disk: Disk,
+    /// The broker.
+    pub hub: Hub,
+    /// The time.
+    pub now: Now,
+    connections: BTreeMap<usize, Connection>,
+    /// Client to connection.
+    links: BTreeMap<usize, usize>,
+    next_connection: usize,
+    turn: Turn,
+    limits: Limits,
+    /// Of ten thousand steps.
+    crashes: usize,
+}
+
+impl World {
+    /// The world of a seed, before anything has happened.
+    pub fn new(seed: u64, fault: Fault, with_log: bool) -> Self {
+        let mut random = Random::new(seed);
+        let limits = limits(&mut random);
+        let disk = Disk::new(random.chance(25), fault, random.chance(25));
+        let count = 3 + random.below(3);
+        let mut clients = vec![Client::new(OBSERVER, observer())];
+        clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random))));
+        Self {
+            history: History::new(with_log),
+            clients,
+            disk,
+            hub: Hub::new(HubConfig { limits: limits.clone(), seeds: random.seeds(), auth: Arc::new(Everybody) }),
+            now: Now { mono_ms: 0, wall_ms: START_MS },
+            connections: BTreeMap::new(),
+            links: BTreeMap::new(),
+            next_connection: 0,
+            turn: Turn::new(),
+            limits,
+            crashes: random.pick(&[0, 20, 60]),
+            random,
+        }
+    }
+
+    /// Everything that goes wrong, for so many steps. The observer has subscribed before.
+    ///
+    /// # Errors
+    /// What went wrong that must not.
+    pub fn storm(&mut self, steps: usize) -> Result<(), String> {
+        self.open(OBSERVER, true);
+        self.settle()?;
+        let Self { clients, history, random, .. } = self;
+        clients[OBSERVER].subscribe("w/#", SubscriptionOptions::qos(Qos::ExactlyOnce), history, random);
+        self.settle()?;
+        for _ in 0..steps {
+            self.step()?;
+            if let Some(problem) = self.history.problems.first() {
+                return Err(problem.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        if self.random.below(10_000) < self.crashes {
+            return self.crash();
+        }
+        match self.random.below(100) {
+            0..25 => {
+                let number = self.random.below(self.clients.len());
+                self.client_step(number);
+            }
+            25..45 => self.some_connection(|connection| connection.has_input(), |world, id| world.arrive(id, false)),
+            45..62 => self.some_connection(|connection| connection.server_gone || !connection.to_client.is_empty(), |world, id| world.arrive_back(id, false)),
+            62..85 => self.some_connection(Connection::is_runnable, Self::turn),
+            85..98 => self.journal_step(),
+            _ => {
+                let ms = self.random.pick(&[1, 50, 1000, 5000]);
+                self.pass(ms);
+            }
+        }
+        Ok(())
+    }
+
+    fn some_connection(&mut self, fits: impl Fn(&Connection) -> bool, then: impl FnOnce(&mut Self, usize)) {
+        let fitting: Vec<usize> = self.connections.iter().filter(|(_, connection)| fits(connection)).map(|(id, _)| *id).collect();
+        if !fitting.is_empty() {
+            let id = self.random.pick(&fitting);
+            then(self, id);
+        }
+    }
+
+    /// A client does its next thing.
+    fn client_step(&mut self, number: usize) {
+        let whim = self.random.below(100);
+        match (self.clients[number].phase, whim) {
+            (Phase::Away, 0..40) => self.open(number, number == OBSERVER),
+            (Phase::Away, _) | (Phase::Connecting | Phase::Leaving(_), 3..) => {}
+            (_, 0..3) => self.hang_up(number),
+            (Phase::Connected, 3..5) if number != OBSERVER => {
+                let Self { clients, history, random, .. } = self;
+                clients[number].disconnect(history, random);
+            }
+            (Phase::Connected, 5..7) => {
+                self.abandon(number);
+                self.open(number, number == OBSERVER);
+            }
+            (Phase::Connected, _) => {
+                let Self { clients, history, random, .. } = self;
+                if number == OBSERVER {
+                    clients[number].acknowledge(history);
+                } else {
+                    clients[number].act(history, random);
+                }
+            }
+        }
+        self.flush(number);
+    }
+
+    /// A client opens a connection.
+    pub fn open(&mut self, number: usize, calm: bool) {
+        let id = self.next_connection;
+        self.next_connection += 1;
+        self.connections.insert(id, Connection::new(number, self.clients[number].profile.version));
+        self.links.insert(number, id);
+        self.clients[number].connect(&mut self.history, &mut self.random, calm);
+        self.flush(number);
+    }
+
+    /// What a client has written is on its way.
+    fn flush(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let Some(connection) = self.links.get(&number).and_then(|id| self.connections.get_mut(id)) else { return };
+        connection.to_server.extend(client.out.drain(..));
+        connection.sent.extend(client.sent.drain(..).map(|(id, message, at)| (id, (message, at))));
+    }
+
+    /// A client closes its connection: bytes are cut anywhere, both ways.
+    fn hang_up(&mut self, number: usize) {
+        let Some(id) = self.links.remove(&number) else { return };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            let kept = self.random.below(connection.to_server.len() + 1);
+            connection.to_server.truncate(kept);
+            connection.to_client.clear();
+            connection.client_gone = true;
+            connection.arrive(0);
+        }
+        self.clients[number].closed(&mut self.history, self.now.wall_ms, false);
+    }
+
+    /// A client gives a connection up without closing it.
+    fn abandon(&mut self, number: usize) {
+        let Some(id) = self.links.remove(&number) else { return };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.to_client.clear();
+            connection.abandoned = true;
+        }
+        self.clients[number].closed(&mut self.history, self.now.wall_ms, false);
+    }
+
+    /// Bytes arrive at the broker.
+    fn arrive(&mut self, id: usize, all: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let most = connection.to_server.len();
+        let count = if all || self.random.chance(50) { most } else { self.random.below(most + 1) };
+        connection.arrive(count);
+    }
+
+    /// Bytes, or the end, arrive at the client.
+    fn arrive_back(&mut self, id: usize, all: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let number = connection.client;
+        if self.links.get(&number) != Some(&id) {
+            if connection.is_over() {
+                self.connections.remove(&id);
+            }
+            return;
+        }
+        let most = connection.to_client.len();
+        let count = if all || self.random.chance(50) { most } else { self.random.below(most + 1) };
+        let bytes: Vec<u8> = connection.to_client.drain(..count).collect();
+        let is_end = connection.server_gone && connection.to_client.is_empty();
+        self.clients[number].receive(&bytes, &mut self.history, self.now.wall_ms);
+        self.flush(number);
+        if is_end {
+            self.links.remove(&number);
+            self.connections.remove(&id);
+            self.clients[number].closed(&mut self.history, self.now.wall_ms, true);
+        }
+    }
+
+    /// A task has its turn.
+    fn turn(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Self { hub, disk, now, random, history, turn, .. } = self;
+        connection.step(&mut Shell { hub, disk, now: *now, random, history, turn });
+    }
+
+    fn journal_step(&mut self) {
+        let said = self.disk.step(&self.hub, self.now.wall_ms, &mut self.random);
+        self.history.store_failed |= !self.hub.is_store_up();
+        self.history.note(|| said);
+    }
+
+    /// Time passes, and what is due is done.
+    fn pass(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        self.history.note(|| format!("{ms} ms pass"));
+        let budget = 1 + self.random.below(20);
+        self.hub.on_timeout(self.now, budget, &mut self.turn);
+    }
+
+    /// The broker dies, and starts again.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn crash(&mut self) -> Result<(), String> {
+        self.history.tick();
+        self.history.epoch += 1;
+        self.history.note(|| "the broker dies".to_owned());
+        self.disk.crash(&mut self.random);
+        self.connections.clear();
+        for number in std::mem::take(&mut self.links).into_keys() {
+            self.clients[number].closed(&mut self.history, self.now.wall_ms, false);
+        }
+        self.turn = Turn::new();
+        let seeds = self.random.seeds();
+        let recovered = self.disk.recover(seeds, self.random.pick(&[1, 100, 1 << 20]))?;
+        let wall_ms = (self.now.wall_ms + self.random.pick(&[0, 100, 2000])).max(recovered.clock_ms);
+        self.now = Now { mono_ms: 0, wall_ms };
+        self.history.note(|| format!("recovered {recovered:?}"));
+        self.hub = Hub::new(HubConfig { limits: self.limits.clone(), seeds, auth: Arc::new(Everybody) });
+        let (lost, _) = self.hub.restore(recovered, self.now, &mut self.turn);
+        for lost in lost {
+            let decision = standard(&lost.will, self.now);
+            self.hub.decide_lost_will(lost, decision, self.now, &mut self.turn);
+        }
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more: all that is under way comes to its end.
+    ///
+    /// # Errors
+    /// It does not, or something is seen that must not be.
+    pub fn settle(&mut self) -> Result<(), String> {
+        self.disk.fails = false;
+        for _ in 0..5_000 {
+            let mut busy = false;
+            for id in self.connections.keys().copied().collect::<Vec<_>>() {
+                busy |= self.settle_connection(id);
+            }
+            while self.disk.is_runnable() {
+                let before = self.hub.watermark();
+                self.journal_step();
+                busy |= before != self.hub.watermark();
+            }
+            for number in 0..self.clients.len() {
+                let Self { clients, history, .. } = self;
+                busy |= !clients[number].acks.is_empty() || !clients[number].out.is_empty();
+                while !clients[number].acks.is_empty() {
+                    clients[number].acknowledge(history);
+                }
+                self.flush(number);
+            }
+            if self.hub.next_deadline().is_some_and(|at| at <= self.now.wall_ms) {
+                busy = true;
+                self.pass(1);
+            }
+            if let Some(problem) = self.history.problems.first() {
+                return Err(problem.clone());
+            }
+            if !busy {
+                return Ok(());
+            }
+        }
+        Err("it does not come to rest".into())
+    }
+
+    fn settle_connection(&mut self, id: usize) -> bool {
+        let Some(connection) = self.connections.get(&id) else { return false };
+        let mut busy = false;
+        if connection.has_input() {
+            busy = true;
+            self.arrive(id, true);
+        }
+        if self.connections.get(&id).is_some_and(Connection::is_runnable) {
+            busy = true;
+            self.turn(id);
+        }
+        if self.connections.get(&id).is_some_and(|connection| connection.server_gone || !connection.to_client.is_empty()) {
+            busy = true;
+            self.arrive_back(id, true);
+        }
+        busy
+    }
+
+    /// All connections that are given up are closed, and all clients connect that have none.
+    ///
+    /// # Errors
+    /// See [`Self::settle`].
+    pub fn gather(&mut self) -> Result<(), String> {
+        for connection in self.connections.values_mut().filter(|connection| connection.abandoned) {
+            connection.client_gone = true;
+            connection.arrive(0);
+        }
+        for _ in 0..20 {
+            self.settle()?;
+            let away: Vec<usize> = self.clients.iter().filter(|client| client.phase == Phase::Away).map(|client| client.number).collect();
+            if away.is_empty() {
+                break;
+            }
+            away.into_iter().for_each(|number| self.open(number, true));
+        }
+        match self.clients.iter().find(|client| client.phase != Phase::Connected || !client.is_settled()) {
+            Some(client) => Err(format!("c{} waits for something that does not come: {client:?}", client.number)),
+            None => Ok(()),
+        }
+    }
+
+    /// Time passes, as much as any Will waits.
+    ///
+    /// # Errors
+    /// See [`Self::settle`].
+    pub fn wait_for_wills(&mut self) -> Result<(), String> {
+        for _ in 0..5 {
+            self.settle()?;
+            self.pass(1000);
+        }
+        self.settle()
+    }
+
+    /// A new client without a past.
+    pub fn newcomer(&mut self) -> usize {
+        let number = self.clients.len();
+        let version = ProtocolVersion::V5;
+        let profile = Profile { version, expiry_secs: 0, receive_maximum: 100, alias_maximum: 0, wills: 0 };
+        self.clients.push(Client::new(number, profile));
+        number
+    }
+}
+
+fn limits(random: &mut Random) -> Limits {
+    Limits {
+        inflight_messages_max: random.pick(&[2, 10, 1000]),
+        mailbox_messages_max: random.pick(&[2, 6, 10_000]),
+        output_buffer_bytes_max: random.pick(&[50, 1 << 20]),
+        journal_bytes_max: random.pick(&[1000, 256 << 20, 256 << 20]),
+        ..Limits::default()
+    }
+}
+
+fn observer() -> Profile {
+    Profile { version: ProtocolVersion::V5, expiry_secs: u32::MAX, receive_maximum: 10, alias_maximum: 0, wills: 0 }
+}
+
+fn profile(random: &mut Random) -> Profile {
+    let wills = random.pick(&[0, 40]);
+    if random.chance(40) {
+        let expiry_secs = random.pick(&[0, u32::MAX, u32::MAX]);
+        return Profile { version: ProtocolVersion::V311, expiry_secs, receive_maximum: u16::MAX, alias_maximum: 0, wills };
+    }
+    Profile {
+        version: ProtocolVersion::V5,
+        expiry_secs: random.pick(&[0, 60, u32::MAX, u32::MAX, u32::MAX]),
+        receive_maximum: random.pick(&[1, 2, 5, u16::MAX]),
+        alias_maximum: random.pick(&[0, 0, 2, 10]),
+        wills,
+    }
+}
