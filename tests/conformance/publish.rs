@@ -2,7 +2,7 @@
 
 use crate::{VERSIONS, end, publisher};
 use hikyaku_tests::Broker;
-use hikyaku_tests::raw::{Connect, Kind, Publish, Value, ack, prop};
+use hikyaku_tests::raw::{Connect, Kind, Publish, Value, Version, ack, prop};
 use std::time::Duration;
 
 /// Every combination of version and QoS; payloads are bytes and go through as they are.
@@ -110,27 +110,30 @@ fn packet_ids_wrap_around_what_is_in_flight() {
     let mut reader = Connect::v5("reader").ok(&broker).untraced();
     let mut writer = publisher(&broker).untraced();
     reader.subscribe("wrap", 1);
-    let mut held = None;
-    let mut expected = 0;
-    for number in 0..MESSAGES {
-        writer.send_publish(Publish::new("wrap", number.to_string(), 1));
-        if number % 100 < 99 {
-            continue;
-        }
-        (0..100).for_each(|_| drop(writer.expect(Kind::Puback)));
-        while expected <= number && (expected < 65_000 || held.is_none()) {
+    let (mut held, mut expected) = (None, 0);
+    while expected < MESSAGES {
+        let burst = (expected..MESSAGES.min(expected + 100)).map(|number| {
+            let id = writer.id();
+            Publish::new("wrap", number.to_string(), 1).id(id).encode(Version::V5)
+        });
+        let burst: Vec<Vec<u8>> = burst.collect();
+        writer.send(&burst.concat());
+        let mut acks = Vec::new();
+        for _ in &burst {
+            writer.expect(Kind::Puback);
             let message = reader.expect(Kind::Publish);
             assert_eq!(message.text(), expected.to_string());
             assert_ne!(Some(message.id), held, "message {expected} has the id of one that is in flight");
             match expected {
                 0 => held = Some(message.id),
-                _ => reader.acknowledge(&message),
+                _ => acks.extend(ack(Kind::Puback, message.id)),
             }
             expected += 1;
-            if expected == 65_000 {
-                reader.send(&ack(Kind::Puback, held.take().expect("the first is held")));
-            }
         }
+        if expected == 65_000 {
+            acks.extend(ack(Kind::Puback, held.take().expect("the first is held")));
+        }
+        reader.send(&acks);
     }
     assert_eq!(expected, MESSAGES);
 }
@@ -144,7 +147,14 @@ fn order_is_kept_for_many_publishers() {
     let mut writers: Vec<_> = (0..5).map(|number| Connect::v311(&format!("writer {number}")).ok(&broker)).collect();
     for number in 0..40_u32 {
         for (from, writer) in writers.iter_mut().enumerate() {
-            writer.send_publish(Publish::new(&format!("order/{from}"), number.to_string(), 1 + (from % 2) as u8));
+            let qos = 1 + (from % 2) as u8;
+            writer.send_publish(Publish::new(&format!("order/{from}"), number.to_string(), qos));
+        }
+    }
+    for (from, writer) in writers.iter_mut().enumerate() {
+        for id in (1..=40).filter(|_| from % 2 == 1) {
+            writer.answer(Kind::Pubrec, id);
+            writer.send(&ack(Kind::Pubrel, id));
         }
     }
     let mut next = [0_u32; 5];
