@@ -102,8 +102,8 @@ fn unknown_protocol_levels_are_refused() {
         client.send(&connect);
         let mut answer = Vec::new();
         client.stream.read_to_end(&mut answer).expect("the broker closes");
-        let refusals = [&[][..], &[0x20, 2, 0, 1], &[0x20, 2, 0, 0x84], &[0x20, 3, 0, 0x84, 0]];
-        assert!(refusals.contains(&&answer[..]), "level {level} is answered by {answer:02x?}");
+        let refused = answer.first() == Some(&0x20) && answer.get(2) == Some(&0) && [1, 0x84].contains(&answer[3]);
+        assert!(answer.is_empty() || refused, "level {level} is answered by {answer:02x?}");
     }
 }
 

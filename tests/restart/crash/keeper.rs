@@ -1,8 +1,8 @@
 //! Retained values that change until the broker is killed.
 
-use super::try_connect;
+use super::{next, try_connect};
 use hikyaku_tests::Broker;
-use hikyaku_tests::raw::{Connect, Event, Kind, Publish, Version, WAIT};
+use hikyaku_tests::raw::{Connect, Kind, Publish, Version};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -28,13 +28,8 @@ impl Keeper {
             self.sent[topic] = self.count;
             let message = Publish::new(&format!("kept/{topic}"), self.count.to_string(), 1).retained().id(1);
             client.send(&message.encode(Version::V5));
-            match client.poll(WAIT) {
-                Event::Packet(packet) => {
-                    assert_eq!((packet.kind, packet.code() & 0x80), (Kind::Puback, 0), "{packet:?}")
-                }
-                Event::Closed => return,
-                Event::Silence => panic!("the keeper gets no PUBACK"),
-            }
+            let Some(puback) = next(&mut client, "keeper") else { return };
+            assert_eq!((puback.kind, puback.code() & 0x80), (Kind::Puback, 0), "{puback:?}");
             self.acknowledged[topic] = self.count;
         }
     }

@@ -1,8 +1,8 @@
 //! Subscriptions that come and go until the broker is killed.
 
-use super::{check_session, try_connect};
+use super::{check_session, next, try_connect};
 use hikyaku_tests::Broker;
-use hikyaku_tests::raw::{Client, Connect, Event, Publish, Version, WAIT, subscribe, unsubscribe};
+use hikyaku_tests::raw::{Client, Connect, Publish, Version, subscribe, unsubscribe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ impl Member {
                 self.acknowledged.insert(number, false);
             }
         }
-        assert_eq!(client.poll(WAIT), Event::Closed, "nothing was to come until the end");
+        assert_eq!(next(&mut client, "member"), None, "nothing was to come until the end");
     }
 
     /// What was acknowledged is still so: a message to every topic shows it.
@@ -74,14 +74,9 @@ impl Member {
 /// Sends a packet; false if the broker was gone before its answer came.
 fn answered(client: &mut Client, packet: &[u8]) -> bool {
     client.send(packet);
-    match client.poll(WAIT) {
-        Event::Packet(packet) => {
-            assert!(packet.code() < 0x80, "{packet:?}");
-            true
-        }
-        Event::Closed => false,
-        Event::Silence => panic!("the member gets no answer"),
-    }
+    let answer = next(client, "member");
+    assert!(answer.iter().all(|packet| packet.code() < 0x80), "{answer:?}");
+    answer.is_some()
 }
 
 impl fmt::Display for Member {

@@ -10,7 +10,7 @@ mod publisher;
 mod subscriber;
 
 use crate::with_backends;
-use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Publish};
+use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Publish, WAIT};
 use hikyaku_tests::{Broker, Options};
 use keeper::Keeper;
 use member::Member;
@@ -34,18 +34,30 @@ impl Chance {
     }
 }
 
-/// Connects to a broker that may die at any moment; `None` if it has.
+/// The next packet, or `None` once the broker is gone: closed, or with a DISCONNECT before that.
+pub fn next(client: &mut Client, name: &str) -> Option<Packet> {
+    match client.poll(WAIT) {
+        Event::Packet(packet) if packet.kind == Kind::Disconnect => {
+            assert_eq!(packet.code(), 0x8b, "{name}: only \"server shutting down\" ends this: {packet:?}");
+            None
+        }
+        Event::Packet(packet) => Some(packet),
+        Event::Closed => None,
+        Event::Silence => panic!("{name}: nothing came"),
+    }
+}
+
+/// Connects to a broker that may die at any moment; `None` if it has, or is about to.
 pub fn try_connect(addr: SocketAddr, connect: &Connect) -> Option<(Client, Packet)> {
+    const UNAVAILABLE: [u8; 3] = [3, 0x88, 0x8b];
     let mut client = Client::try_tcp(addr, connect.version).ok()?.untraced();
     client.send(&connect.encode());
-    match client.poll(hikyaku_tests::raw::WAIT) {
-        Event::Packet(packet) => {
-            assert_eq!((packet.kind, packet.code()), (Kind::Connack, 0), "{} is let in", connect.client_id);
-            Some((client, packet))
-        }
-        Event::Closed => None,
-        Event::Silence => panic!("{}: no CONNACK", connect.client_id),
+    let connack = next(&mut client, &connect.client_id)?;
+    if UNAVAILABLE.contains(&connack.code()) {
+        return None;
     }
+    assert_eq!((connack.kind, connack.code()), (Kind::Connack, 0), "{} is let in", connect.client_id);
+    Some((client, connack))
 }
 
 /// A session whose CONNACK was seen once is there ever after.

@@ -1,7 +1,7 @@
 //! A durable publisher that repeats what was not acknowledged.
 
-use super::{Chance, check_session, try_connect};
-use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Publish, Version, WAIT, ack};
+use super::{Chance, check_session, next, try_connect};
+use hikyaku_tests::raw::{Client, Connect, Kind, Packet, Publish, Version, ack};
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 
@@ -74,11 +74,8 @@ impl Publisher {
             if self.underway.is_empty() {
                 return Some(client);
             }
-            match client.poll(WAIT) {
-                Event::Packet(packet) => self.on(&mut client, &packet),
-                Event::Closed => return None,
-                Event::Silence => panic!("publisher {}: no answer", self.name),
-            }
+            let packet = next(&mut client, &self.name)?;
+            self.on(&mut client, &packet);
         }
     }
 

@@ -1,8 +1,8 @@
 //! A durable subscriber that keeps the receiver's half of QoS 2.
 
 use super::publisher::Publisher;
-use super::{Chance, check_session, try_connect};
-use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Version, WAIT, ack, prop, subscribe};
+use super::{Chance, check_session, next, try_connect};
+use hikyaku_tests::raw::{Client, Connect, Kind, Packet, Version, ack, prop, subscribe};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
@@ -77,11 +77,8 @@ impl Subscriber {
             };
             let mut taken = 0;
             loop {
-                match client.poll(WAIT) {
-                    Event::Packet(packet) => taken += self.on(&mut client, &packet),
-                    Event::Closed => return,
-                    Event::Silence => panic!("{}: nothing came; {} messages before", self.name, self.delivered.len()),
-                }
+                let Some(packet) = next(&mut client, &self.name) else { return };
+                taken += self.on(&mut client, &packet);
                 match self.presence {
                     Presence::Flapping(limit) if taken >= limit => break,
                     Presence::UntilEnd if self.ended() => return client.leave(),
