@@ -281,6 +281,15 @@ impl Mail {
         }
     }
 
+    /// Whether [`Mail::take`] would find something.
+    pub fn has_next(&self, stored_seat: bool) -> bool {
+        if !self.returned.is_empty() || !self.stored.is_empty() {
+            return true;
+        }
+        let appended = |item: &Item| item.body.as_ref().is_some_and(|message| message.batch() != NOT_APPENDED);
+        self.held.front().is_some_and(|front| !stored_seat || appended(front))
+    }
+
     /// Whether a publisher should be read more slowly for the sake of this receiver, for two seconds at most.
     pub fn pressed(&mut self, now_ms: u64, limits: &Limits) -> bool {
         let half = self.held.len() * 2 > limits.mailbox_messages_max

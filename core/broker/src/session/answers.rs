@@ -33,8 +33,12 @@ impl Session {
             self.state.newest_ticket = ticket;
         }
         let ticket = self.state.newest_ticket;
-        for (waits_for, _) in self.gate.iter_mut().rev().take_while(|(waits_for, _)| *waits_for == PENDING) {
-            *waits_for = ticket;
+        // Those of this turn are the last; what waits for nothing may stand between them.
+        let this_turn = |waits_for: &u64| *waits_for == PENDING || *waits_for == 0;
+        for (waits_for, _) in self.gate.iter_mut().rev().take_while(|(waits_for, _)| this_turn(waits_for)) {
+            if *waits_for == PENDING {
+                *waits_for = ticket;
+            }
         }
         let mut suback_done = self.cursors.is_empty();
         for (waits_for, _) in self.answers.iter_mut().filter(|(waits_for, _)| *waits_for == PENDING) {

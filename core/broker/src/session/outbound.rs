@@ -215,10 +215,11 @@ impl Session {
     /// Whether there is something to send that nothing but the out-buffer holds back.
     #[must_use]
     pub fn can_send(&self, hub: &Hub) -> bool {
-        if self.room(hub) > 0 && !self.ready.is_empty() {
-            return true;
+        let has_room = self.room(hub) > 0;
+        if let Some(next) = self.ready.front() {
+            return has_room && self.window.accepts(next.position);
         }
         let mail = self.seat.mail.lock();
-        !mail.qos0.is_empty()
+        !mail.qos0.is_empty() || has_room && self.page.is_empty() && mail.has_next(self.seat.stored)
     }
 }
