@@ -19,43 +19,45 @@ pub struct Seen {
     pub drained: Duration,
 }
 
-/// Queues so many messages of 100 bytes, kills the broker, and drains them.
+/// Queues so many messages of so many bytes, kills the broker, and drains them.
 ///
 /// # Panics
 /// When a message is lost, damaged or out of order.
 #[must_use]
-pub fn fill_kill_drain(backend: &str, messages: usize) -> Seen {
+pub fn fill_kill_drain(backend: &str, messages: usize, bytes: usize) -> Seen {
     let mut broker = Options::backend(backend).start();
     let subscriber = Connect::v311("sleeper").durable();
     let mut sleeper = subscriber.ok(&broker);
     sleeper.subscribe("queue", 1);
     sleeper.leave();
     let begin = Instant::now();
-    let filling_bytes = fill(&broker, messages);
+    let filling_bytes = fill(&broker, messages, bytes);
     let filled = begin.elapsed();
     broker.kill9();
     let ready = broker.restart();
     let begin = Instant::now();
-    let draining_bytes = drain(&broker, subscriber.resume(&broker).untraced(), messages);
+    let draining_bytes = drain(&broker, subscriber.resume(&broker).untraced(), messages, bytes);
     Seen { filling_bytes, draining_bytes, ready, filled, drained: begin.elapsed() }
 }
 
 /// Publishes with a window of 500 and returns the largest memory seen.
-fn fill(broker: &Broker, messages: usize) -> u64 {
+fn fill(broker: &Broker, messages: usize, bytes: usize) -> u64 {
     const WINDOW: usize = 500;
     let mut publisher = Connect::v311("filler").ok(broker).untraced();
     let (mut sent, mut acknowledged, mut memory) = (0, 0, 0);
     while acknowledged < messages {
         let mut burst = Vec::new();
         while sent < messages && sent - acknowledged < WINDOW {
-            burst.extend(Publish::new("queue", payload(sent), 1).id((sent % 65_535 + 1) as u16).encode(Version::V311));
+            burst.extend(
+                Publish::new("queue", payload(sent, bytes), 1).id((sent % 65_535 + 1) as u16).encode(Version::V311),
+            );
             sent += 1;
         }
         publisher.send(&burst);
         let puback = publisher.expect(Kind::Puback);
         assert_eq!(usize::from(puback.id), acknowledged % 65_535 + 1, "PUBACKs come in order [MQTT-4.6.0-2]");
         acknowledged += 1;
-        if acknowledged % 5_000 == 0 {
+        if acknowledged % 1_000 == 0 {
             memory = memory.max(broker.rss_bytes());
         }
     }
@@ -64,7 +66,7 @@ fn fill(broker: &Broker, messages: usize) -> u64 {
 }
 
 /// Takes all messages, in order, and returns the largest memory seen.
-fn drain(broker: &Broker, mut client: Client, messages: usize) -> u64 {
+fn drain(broker: &Broker, mut client: Client, messages: usize, bytes: usize) -> u64 {
     let (mut acks, mut memory) = (Vec::new(), 0);
     for number in 0..messages {
         let packet = match client.poll(Duration::from_millis(1)) {
@@ -75,12 +77,15 @@ fn drain(broker: &Broker, mut client: Client, messages: usize) -> u64 {
             event => event,
         };
         let Event::Packet(packet) = packet else { panic!("message {number} of {messages} was to come: {packet:?}") };
-        assert_eq!(packet.payload, payload(number), "message {number} of {messages}: {packet:?}");
+        assert!(
+            packet.payload == payload(number, bytes),
+            "message {number} of {messages} is not what came: {packet:?}"
+        );
         acks.extend(ack(Kind::Puback, packet.id));
         if acks.len() >= 400 {
             client.send(&std::mem::take(&mut acks));
         }
-        if number % 5_000 == 0 {
+        if number % 1_000 == 0 {
             memory = memory.max(broker.rss_bytes());
         }
     }
@@ -90,9 +95,9 @@ fn drain(broker: &Broker, mut client: Client, messages: usize) -> u64 {
     memory
 }
 
-/// 100 bytes that say which message this is.
-fn payload(number: usize) -> Vec<u8> {
+/// So many bytes that say which message this is.
+fn payload(number: usize, bytes: usize) -> Vec<u8> {
     let mut payload = format!("{number:010} ").into_bytes();
-    payload.resize(100, b'a' + (number % 26) as u8);
+    payload.resize(bytes, b'a' + (number % 26) as u8);
     payload
 }

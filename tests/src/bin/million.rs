@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let messages = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(1_000_000);
     let mut good = true;
     for backend in ["redb", "sqlite"] {
-        let seen = fill_kill_drain(backend, messages);
+        let seen = fill_kill_drain(backend, messages, 100);
         let memory = seen.filling_bytes.max(seen.draining_bytes);
         println!("{backend}: {messages} messages, all drained in order\n{seen:#?}");
         if memory >= MEMORY_BYTES {
