@@ -2,7 +2,8 @@
 
 use crate::{VERSIONS, end, publisher};
 use hikyaku_tests::Broker;
-use hikyaku_tests::raw::{Client, Connect, Kind, Publish, Version, ack};
+use hikyaku_tests::raw::{Client, Connect, Kind, Publish, Version, ack, prop};
+use std::time::Duration;
 
 fn watched(version: Version) -> (Broker, Client, Client) {
     let broker = Broker::memory();
@@ -87,7 +88,25 @@ fn handshake_of_a_subscriber_survives_its_connection() {
     }
 }
 
-/// The broker answers a stray PUBREC so that both can go on, and does not repeat by itself while connected [MQTT-4.4.0-1].
+/// A message that expires while it is in flight is brought to its end all the same: its delivery had begun [MQTT-3.3.2-5].
+#[test]
+fn expired_message_in_flight_is_brought_to_its_end() {
+    let broker = Broker::memory();
+    let connect = Connect::v5("reader").durable();
+    let mut reader = connect.ok(&broker);
+    reader.subscribe("once", 2);
+    publisher(&broker).publish(Publish::new("once", "short", 2).prop(prop::MESSAGE_EXPIRY, 1));
+    let first = reader.expect(Kind::Publish);
+    reader.vanish();
+    std::thread::sleep(Duration::from_millis(2_100)); // time is what is tested
+    let mut reader = connect.resume(&broker);
+    let again = reader.message();
+    assert_eq!((again.id, again.dup(), again.text()), (first.id, true, first.text()));
+    end(&broker, "once");
+    assert_eq!(reader.texts_until("end"), Vec::<String>::new());
+}
+
+/// A message is repeated on a new connection and never on the same one [MQTT-4.4.0-1].
 #[test]
 fn nothing_is_repeated_while_connected() {
     let broker = Broker::memory();
