@@ -354,10 +354,10 @@ impl Seat {
 
     /// Rings the bell; a bell that has rung and was not answered rings no more.
     pub fn wake(&self) {
-        if !self.told.swap(true, Ordering::AcqRel) {
-            if let Some(waker) = &*self.waker.lock() {
-                waker.wake_by_ref();
-            }
+        if !self.told.swap(true, Ordering::AcqRel)
+            && let Some(waker) = &*self.waker.lock()
+        {
+            waker.wake_by_ref();
         }
     }
 

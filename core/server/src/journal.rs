@@ -125,10 +125,10 @@ impl Writer {
             }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
-            if error.decision != Decision::Retry {
-                if let Err(error) = self.stores.reopen().await {
-                    tracing::warn!(store = %self.stores.files(), "the store cannot be opened again yet: {error}");
-                }
+            if error.decision != Decision::Retry
+                && let Err(error) = self.stores.reopen().await
+            {
+                tracing::warn!(store = %self.stores.files(), "the store cannot be opened again yet: {error}");
             }
         }
         if !self.hub.is_store_up() {

@@ -12,17 +12,20 @@ use crate::seat::Seat;
 use crate::tree::Route;
 use crate::turn::{Run, Staged, Turn};
 
+/// A route that several turns hold.
+pub(crate) type SharedRoute = Arc<Route<Arc<Seat>>>;
+
 /// Where the last topics of a publisher went. Eight are enough for most; more cost a walk of the tree.
 #[derive(Debug, Default)]
 pub(crate) struct RouteCache {
-    entries: Vec<(Box<str>, Arc<Route<Arc<Seat>>>)>,
+    entries: Vec<(Box<str>, SharedRoute)>,
     next: usize,
 }
 
 const CACHED_ROUTES: usize = 8;
 
 impl RouteCache {
-    fn get(&mut self, hub: &Hub, topic: &str) -> Arc<Route<Arc<Seat>>> {
+    fn get(&mut self, hub: &Hub, topic: &str) -> SharedRoute {
         if let Some((_, route)) = self.entries.iter_mut().find(|(name, _)| **name == *topic) {
             if !route.is_current(&hub.stamps) {
                 *route = hub.walk(topic);
@@ -51,7 +54,7 @@ pub(crate) struct Origin {
 }
 
 impl Hub {
-    fn walk(&self, topic: &str) -> Arc<Route<Arc<Seat>>> {
+    fn walk(&self, topic: &str) -> SharedRoute {
         Arc::new(self.board.read().tree.matches(topic))
     }
 
@@ -122,7 +125,7 @@ impl Hub {
 }
 
 /// A message and where it goes.
-type Matched = (Arc<Message>, Arc<Route<Arc<Seat>>>);
+type Matched = (Arc<Message>, SharedRoute);
 
 fn needs_store(route: &Route<Arc<Seat>>) -> bool {
     route.receivers.iter().any(|receiver| receiver.subscriber.stored && receiver.qos != Qos::AtMostOnce)

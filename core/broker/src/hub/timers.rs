@@ -72,7 +72,7 @@ impl Hub {
     }
 
     fn expire_retained(&self, now: Now, budget: usize, turn: &mut Turn) -> usize {
-        if !self.board.read().retained.next_expiry_ms().is_some_and(|at| at <= now.wall_ms) {
+        if self.board.read().retained.next_expiry_ms().is_none_or(|at| at > now.wall_ms) {
             return 0;
         }
         let mut board = self.board.write();

@@ -71,10 +71,10 @@ impl Session {
         }
     }
 
-    /// Whether something waits for the disk.
+    /// How many answers wait for the disk.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        !self.answers.is_empty() || !self.gate.is_empty()
+    pub fn waiting(&self) -> usize {
+        self.answers.len()
     }
 
     fn encode_answer(&mut self, answer: &Answer, out: &mut Vec<u8>) {

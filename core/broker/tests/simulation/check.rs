@@ -24,16 +24,22 @@ pub fn check(history: &History, clients: &[Client]) -> Vec<String> {
 
 /// What was acknowledged has reached everybody who had subscribed before, and whose session lives.
 fn nothing_lost(history: &History, clients: &[Client], broken: &mut Vec<String>) {
-    let seen: BTreeSet<(usize, u32, What)> = history.deliveries.iter().map(|got| (got.client, got.instance, got.what)).collect();
-    let living = |sub: &&Sub| clients[sub.client].stored && clients[sub.client].instance == sub.instance && sub.qos != Qos::AtMostOnce;
+    let seen: BTreeSet<(usize, u32, What)> =
+        history.deliveries.iter().map(|got| (got.client, got.instance, got.what)).collect();
+    let living = |sub: &&Sub| {
+        clients[sub.client].stored && clients[sub.client].instance == sub.instance && sub.qos != Qos::AtMostOnce
+    };
     let subs: Vec<&Sub> = history.subs.iter().filter(living).collect();
     for (number, sent) in history.messages.iter().enumerate() {
-        let Some(acked_at) = sent.acked_at.filter(|_| !sent.clears) else { continue };
+        let Some(acked_at) = sent.acked_at.filter(|_| !sent.clears && sent.expiry_secs.is_none()) else { continue };
         for sub in &subs {
             let held = sub.from.is_some_and(|from| from < sent.at) && sub.until.is_none_or(|until| until > acked_at);
             let meant = topic::matches(&sub.filter, &sent.topic) && !(sub.no_local && sub.client == sent.publisher);
             if held && meant && !seen.contains(&(sub.client, sub.instance, What::Message(number))) {
-                broken.push(format!("m{number} was acknowledged at {acked_at}, and c{} has not got it: {sent:?} {sub:?}", sub.client));
+                broken.push(format!(
+                    "m{number} was acknowledged at {acked_at}, and c{} has not got it: {sent:?} {sub:?}",
+                    sub.client
+                ));
             }
         }
     }
@@ -48,7 +54,8 @@ fn exactly_once(history: &History, broken: &mut Vec<String>) {
             broken.push(format!("more than its publisher gave it: {got:?}"));
         }
         let Some(first) = before.insert((got.client, got.instance, got.what), got) else { continue };
-        let once = qos == Qos::ExactlyOnce && got.qos == Qos::ExactlyOnce && got.stored || qos == Qos::AtMostOnce;
+        let exact = qos == Qos::ExactlyOnce && got.qos == qos && first.qos == qos && got.stored;
+        let once = exact || qos == Qos::AtMostOnce;
         if once {
             broken.push(format!("it came twice: {first:?} {got:?}"));
         }
@@ -75,8 +82,11 @@ fn in_order(history: &History, broken: &mut Vec<String>) {
         if !seen.insert((got.client, got.instance, number)) {
             continue;
         }
-        let line = newest.entry((got.client, got.instance, sent.publisher, &sent.topic, sent.qos, got.qos)).or_insert(number);
-        if *line > number {
+        let line =
+            newest.entry((got.client, got.instance, sent.publisher, &sent.topic, sent.qos, got.qos)).or_insert(number);
+        // A repeat of QoS 1 is as good as a new message, for somebody who has subscribed between the two.
+        let again = sent.qos == Qos::AtLeastOnce && sent.transmissions.last() > Some(&history.messages[*line].at);
+        if *line > number && !again {
             broken.push(format!("m{number} came behind m{line}: {got:?}"));
         }
         *line = number.max(*line);
@@ -99,7 +109,8 @@ fn only_what_was_wanted(history: &History, broken: &mut Vec<String>) {
 /// A Will is published once if its client was lost, and not at all if it said goodbye.
 fn wills(history: &History, broken: &mut Vec<String>) {
     for (number, will) in history.wills.iter().enumerate() {
-        let got = history.deliveries.iter().filter(|got| got.client == OBSERVER && got.what == What::Will(number)).count();
+        let got =
+            history.deliveries.iter().filter(|got| got.client == OBSERVER && got.what == What::Will(number)).count();
         let right = match will.fate {
             Fate::Open => got <= 1,
             Fate::Due | Fate::DueIfAway => got == 1,
@@ -111,12 +122,17 @@ fn wills(history: &History, broken: &mut Vec<String>) {
     }
 }
 
+/// Topics that have been published to with RETAIN.
+pub fn retained_topics(history: &History) -> BTreeSet<String> {
+    history.messages.iter().filter(|sent| sent.retain).map(|sent| sent.topic.clone()).collect()
+}
+
 /// What a newcomer gets for the retained topics is the last value that was acknowledged, or a later one.
 pub fn retained(history: &History, newcomer: usize) -> Vec<String> {
     let mut broken = Vec::new();
-    let topics: BTreeSet<&str> = history.messages.iter().filter(|sent| sent.retain).map(|sent| sent.topic.as_str()).collect();
-    for topic in topics {
-        let values: Vec<_> = history.messages.iter().enumerate().filter(|(_, sent)| sent.retain && sent.topic == topic).collect();
+    for topic in retained_topics(history) {
+        let values: Vec<_> =
+            history.messages.iter().enumerate().filter(|(_, sent)| sent.retain && sent.topic == topic).collect();
         let since = values.iter().filter_map(|(_, sent)| sent.handled).max();
         let mut right: BTreeSet<Option<usize>> = values
             .iter()
@@ -126,10 +142,15 @@ pub fn retained(history: &History, newcomer: usize) -> Vec<String> {
         if since.is_none() {
             right.insert(None);
         }
-        let got: Vec<usize> = history.deliveries.iter().filter(|got| got.client == newcomer).filter_map(|got| match got.what {
-            What::Message(number) if history.messages[number].topic == topic => Some(number),
-            _ => None,
-        }).collect();
+        let got: Vec<usize> = history
+            .deliveries
+            .iter()
+            .filter(|got| got.client == newcomer)
+            .filter_map(|got| match got.what {
+                What::Message(number) if history.messages[number].topic == topic => Some(number),
+                _ => None,
+            })
+            .collect();
         if got.len() > 1 || !right.contains(&got.first().copied()) {
             broken.push(format!("{topic}: a newcomer gets {got:?}, and one of {right:?} is right"));
         }
@@ -143,7 +164,12 @@ pub fn leftovers(disk: &Disk) -> Vec<String> {
     for table in [Table::Message, Table::Body, Table::Inflight] {
         let rows = disk.store.scan_now(&Scan { table, from: Box::default(), to: None, bytes_max: usize::MAX }).rows;
         if !rows.is_empty() {
-            broken.push(format!("{} rows are left in {}: {:?}", rows.len(), table.name(), rows.iter().map(|row| &row.key).collect::<Vec<_>>()));
+            broken.push(format!(
+                "{} rows are left in {}: {:?}",
+                rows.len(),
+                table.name(),
+                rows.iter().map(|row| &row.key).collect::<Vec<_>>()
+            ));
         }
     }
     broken
@@ -165,7 +191,8 @@ pub fn recovered(recovered: &Recovered, clients: &[Client], history: &History) -
         };
         let stored: BTreeSet<&str> = session.subscriptions.iter().map(|(filter, ..)| &**filter).collect();
         let own = || history.subs.iter().filter(|sub| (sub.client, sub.instance) == (client.number, client.instance));
-        let sure: BTreeSet<&str> = own().filter(|sub| sub.from.is_some() && sub.until.is_none()).map(|sub| sub.filter.as_str()).collect();
+        let sure: BTreeSet<&str> =
+            own().filter(|sub| sub.from.is_some() && sub.until.is_none()).map(|sub| sub.filter.as_str()).collect();
         let possible: BTreeSet<&str> = own().filter(|sub| sub.ended.is_none()).map(|sub| sub.filter.as_str()).collect();
         if !sure.is_subset(&stored) || !stored.is_subset(&possible) {
             broken.push(format!("{name} has subscribed {sure:?}, perhaps {possible:?}; stored is {stored:?}"));

@@ -19,7 +19,7 @@ impl Client {
     pub fn act(&mut self, history: &mut History, random: &mut Random) {
         match random.below(100) {
             0..38 => self.publish_any(history, random),
-            38..82 => self.acknowledge(history),
+            38..82 => self.acknowledge(history, random),
             82..92 => self.subscribe_any(history, random),
             92..96 => self.unsubscribe_any(history, random),
             _ => self.out.extend_from_slice(&[0xC0, 0]),
@@ -29,20 +29,33 @@ impl Client {
     fn free_id(&self, random: &mut Random) -> Option<u16> {
         let first = random.below(usize::from(PACKET_IDS)) as u16;
         (0..PACKET_IDS).map(|step| 1 + (first + step) % PACKET_IDS).find(|id| {
-            !self.outbound.iter().any(|out| out.id == *id) && !self.subscribing.contains_key(id) && !self.unsubscribing.contains_key(id)
+            !self.outbound.iter().any(|out| out.id == *id)
+                && !self.subscribing.contains_key(id)
+                && !self.unsubscribing.contains_key(id)
         })
     }
 
     fn publish_any(&mut self, history: &mut History, random: &mut Random) {
-        let qos = random.pick(&[Qos::AtMostOnce, Qos::AtLeastOnce, Qos::AtLeastOnce, Qos::ExactlyOnce, Qos::ExactlyOnce]);
+        let qos =
+            random.pick(&[Qos::AtMostOnce, Qos::AtLeastOnce, Qos::AtLeastOnce, Qos::ExactlyOnce, Qos::ExactlyOnce]);
         let retain = random.chance(20);
-        let topic = if retain { format!("r/{}/{}", self.number, random.below(2)) } else { random.pick(&TOPICS).to_owned() };
+        let topic =
+            if retain { format!("r/{}/{}", self.number, random.below(2)) } else { random.pick(&TOPICS).to_owned() };
         let large = if random.chance(5) { 3100 } else { 0 };
-        self.publish(&topic, qos, retain.then(|| random.chance(15)), large, history, random);
+        let retain = retain.then(|| random.chance(15));
+        self.publish(&topic, qos, retain, (large, 10), history, random);
     }
 
-    /// Publishes. `retain`: with RETAIN, and whether it clears the topic.
-    pub fn publish(&mut self, topic: &str, qos: Qos, retain: Option<bool>, large: usize, history: &mut History, random: &mut Random) {
+    /// Publishes. `retain`: with RETAIN, and whether it clears the topic; then its size, and how often it expires, of a hundred.
+    pub fn publish(
+        &mut self,
+        topic: &str,
+        qos: Qos,
+        retain: Option<bool>,
+        (large, expiring): (usize, usize),
+        history: &mut History,
+        random: &mut Random,
+    ) {
         let Some(id) = self.free_id(random) else { return };
         let (message, at) = (history.messages.len(), history.tick());
         history.messages.push(Sent {
@@ -55,6 +68,8 @@ impl Client {
             transmissions: Vec::new(),
             acked_at: None,
             handled: None,
+            expiry_secs: (self.profile.version.is_v5() && retain.is_none() && random.chance(expiring))
+                .then(|| 1 + random.below(3) as u32),
             large,
         });
         if qos != Qos::AtMostOnce {
@@ -76,7 +91,7 @@ impl Client {
             packet_id: id,
             topic: sent.topic.as_bytes(),
             topic_alias: None,
-            message_expiry_secs: None,
+            message_expiry_secs: sent.expiry_secs,
             subscription_ids: &[],
             properties: &[],
             payload: payload.as_bytes(),
@@ -85,7 +100,10 @@ impl Client {
         if sent.qos != Qos::AtMostOnce {
             self.sent.push((id, message, at));
         }
-        let line = format!("c{} publishes m{message} {} {:?} id {id} dup {dup} retain {} clears {}", self.number, sent.topic, sent.qos, sent.retain, sent.clears);
+        let line = format!(
+            "c{} publishes m{message} {} {:?} id {id} dup {dup} retain {} clears {}",
+            self.number, sent.topic, sent.qos, sent.retain, sent.clears
+        );
         history.note(|| line);
     }
 
@@ -100,9 +118,12 @@ impl Client {
         }
     }
 
-    /// Sends the oldest acknowledgement that is due.
-    pub fn acknowledge(&mut self, history: &mut History) {
-        let Some((kind, id)) = self.acks.pop_front() else { return };
+    /// Sends the oldest acknowledgement of some kind that is due: between the kinds there is no order [MQTT-4.6.0-2]
+    /// [MQTT-4.6.0-3].
+    pub fn acknowledge(&mut self, history: &mut History, random: &mut Random) {
+        let Some(&(kind, _)) = self.acks.get(random.below(self.acks.len())) else { return };
+        let oldest = self.acks.iter().position(|ack| ack.0 == kind);
+        let Some((_, id)) = oldest.and_then(|at| self.acks.remove(at)) else { return };
         if matches!(kind, AckKind::PubAck | AckKind::PubComp) {
             self.in_flight.remove(&id);
         }
@@ -121,13 +142,20 @@ impl Client {
         let mut options = SubscriptionOptions::qos(qos);
         if self.profile.version.is_v5() {
             options.no_local = random.chance(10);
-            options.retain_handling = random.pick(&[RetainHandling::Always, RetainHandling::IfNew, RetainHandling::Never]);
+            options.retain_handling =
+                random.pick(&[RetainHandling::Always, RetainHandling::IfNew, RetainHandling::Never]);
         }
         self.subscribe(random.pick(&FILTERS), options, history, random);
     }
 
     /// Subscribes.
-    pub fn subscribe(&mut self, filter: &str, options: SubscriptionOptions, history: &mut History, random: &mut Random) {
+    pub fn subscribe(
+        &mut self,
+        filter: &str,
+        options: SubscriptionOptions,
+        history: &mut History,
+        random: &mut Random,
+    ) {
         let Some(id) = self.free_id(random) else { return };
         let at = self.give_up(filter, history);
         self.subscribing.insert(id, history.subs.len());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
-use hikyaku_broker::ledger::{Body, Encoded, Ledger, Place, Recovered, Recovery, body_keys, message_keys, read_message};
+use hikyaku_broker::ledger::{
+    Body, Encoded, Ledger, Place, Recovered, Recovery, body_keys, message_keys, read_message,
+};
 use hikyaku_broker::{Hub, PageItem, Sealed};
 use hikyaku_memory::Forgetful;
 use hikyaku_traits::{Durability, Table};
@@ -100,7 +102,16 @@ impl Disk {
         let (bell, waker) = Bell::new();
         bell.ring();
         let retained = separate.then(Forgetful::new);
-        Self { store: Forgetful::new(), retained, ledger: Ledger::default(), stage: Stage::Idle, bell, waker, fault, fails }
+        Self {
+            store: Forgetful::new(),
+            retained,
+            ledger: Ledger::default(),
+            stage: Stage::Idle,
+            bell,
+            waker,
+            fault,
+            fails,
+        }
     }
 
     /// Whether there is something to do.
@@ -166,10 +177,10 @@ impl Disk {
 
     fn apply(&mut self, sealed: Option<Sealed>, records: Records, hub: &Hub, random: &mut Random) -> String {
         let fails = self.fails && random.chance(if hub.is_store_up() { 5 } else { 50 });
-        if let Some(batch) = records.0.sessions.as_ref().filter(|_| !fails || random.chance(50)) {
-            if let Err(error) = self.store.apply_now(batch, Durability::Buffered) {
-                return format!("journal: {error}");
-            }
+        if let Some(batch) = records.0.sessions.as_ref().filter(|_| !fails || random.chance(50))
+            && let Err(error) = self.store.apply_now(batch, Durability::Buffered)
+        {
+            return format!("journal: {error}");
         }
         if fails {
             hub.set_store_up(false);
@@ -237,7 +248,12 @@ impl Disk {
                 }
             };
             let Some(receipt) = stored.receipt else { continue };
-            items.push(PageItem { message_id, message, retain: receipt.retain, subscription_ids: receipt.subscription_ids });
+            items.push(PageItem {
+                message_id,
+                message,
+                retain: receipt.retain,
+                subscription_ids: receipt.subscription_ids,
+            });
         }
         Ok(items)
     }

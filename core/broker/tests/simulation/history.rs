@@ -20,6 +20,8 @@ pub struct Sent {
     pub retain: bool,
     /// How much there is behind the number in its payload.
     pub large: usize,
+    /// How long it is worth delivering.
+    pub expiry_secs: Option<u32>,
     /// Without payload, it clears the topic.
     pub clears: bool,
     /// When it was first sent.
@@ -178,7 +180,12 @@ impl History {
     }
 
     /// All that a session has had with a filter.
-    pub fn subs_of<'a>(&'a mut self, client: usize, instance: u32, filter: &'a str) -> impl Iterator<Item = &'a mut Sub> {
+    pub fn subs_of<'a>(
+        &'a mut self,
+        client: usize,
+        instance: u32,
+        filter: &'a str,
+    ) -> impl Iterator<Item = &'a mut Sub> {
         self.subs.iter_mut().filter(move |sub| (sub.client, sub.instance) == (client, instance) && sub.filter == filter)
     }
 

@@ -14,6 +14,7 @@ mod deeds;
 mod disk;
 mod history;
 mod random;
+mod rest;
 mod shell;
 mod wire;
 mod world;
@@ -25,7 +26,7 @@ use hikyaku_types::{Qos, SubscriptionOptions};
 use world::World;
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 800;
 
 /// A seed from its beginning to its end.
 fn live(world: &mut World) -> Result<(), String> {
@@ -57,18 +58,20 @@ fn probe(world: &mut World) -> Result<(), String> {
     world.gather()?;
     for topic in deeds::TOPICS {
         let World { clients, history, random, .. } = world;
-        clients[prober].publish(topic, Qos::AtLeastOnce, None, 0, history, random);
+        clients[prober].publish(topic, Qos::AtLeastOnce, None, (0, 0), history, random);
     }
     world.gather()
 }
 
-/// Somebody new asks for all that is retained.
+/// Somebody new asks for all that is retained: topic by topic, for a mailbox may be small.
 fn newcomer(world: &mut World) -> Result<Vec<String>, String> {
     let newcomer = world.newcomer();
     world.gather()?;
-    let World { clients, history, random, .. } = world;
-    clients[newcomer].subscribe("r/#", SubscriptionOptions::qos(Qos::AtLeastOnce), history, random);
-    world.gather()?;
+    for topic in check::retained_topics(&world.history) {
+        let World { clients, history, random, .. } = world;
+        clients[newcomer].subscribe(&topic, SubscriptionOptions::qos(Qos::AtLeastOnce), history, random);
+        world.gather()?;
+    }
     Ok(check::retained(&world.history, newcomer))
 }
 
@@ -88,16 +91,18 @@ fn the_broker_keeps_its_promise_whatever_happens() {
     let asked = std::env::var("HIKYAKU_SEED").ok().and_then(|seed| seed.parse().ok());
     let count = std::env::var("HIKYAKU_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
     let seeds = asked.map_or(1..=count, |seed| seed..=seed);
-    let failed: Vec<(u64, String)> = seeds.filter_map(|seed| Some((seed, play(seed, Fault::None, false).err()?.0))).collect();
+    let failed: Vec<(u64, String)> =
+        seeds.filter_map(|seed| Some((seed, play(seed, Fault::None, false).err()?.0))).collect();
     let Some((first, what)) = failed.first() else { return };
     let log = play(*first, Fault::None, true).err().map(|(_, log)| log).unwrap_or_default();
     let all: String = failed.iter().map(|(seed, what)| format!("HIKYAKU_SEED={seed}: {what}\n")).collect();
     panic!("\n{all}\nThe last events of seed {first}:\n{log}\n{what}\n");
 }
 
+/// Whether a seed that passes without the fault fails with it.
 fn is_found(fault: Fault) {
-    let found = (1..=200).find(|seed| play(*seed, fault, false).is_err());
-    assert!(found.is_some(), "{fault:?} was not found");
+    let finds = |seed: &u64| play(*seed, fault, false).is_err() && play(*seed, Fault::None, false).is_ok();
+    assert!((1..=200).any(|seed| finds(&seed)), "{fault:?} was not found");
 }
 
 #[test]

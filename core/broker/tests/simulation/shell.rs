@@ -1,15 +1,16 @@
 //! How does a connection drive its session? As the server's does, but a turn at a time and when the scheduler says so.
 
+mod ends;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-use hikyaku_broker::{AttachRequest, Attached, Close, Ending, Hub, Session, Step, Turn};
-use hikyaku_protocol::{
-    AckKind, ConnAck, DecodeLimits, decode, decode_connect, encode_connack, encode_disconnect, encode_pingresp, frame,
-};
-use hikyaku_traits::{Lost, Will, WillDecision};
-use hikyaku_types::{Now, ProtocolVersion, ReasonCode};
+use hikyaku_broker::{AttachRequest, Close, Hub, Session, Step, Turn};
+use hikyaku_protocol::{AckKind, DecodeLimits, decode, encode_pingresp, frame};
+use hikyaku_types::{Now, ProtocolVersion};
+
+pub use ends::standard;
 
 use crate::disk::{Bell, Disk};
 use crate::history::History;
@@ -117,6 +118,38 @@ impl Connection {
         self.bell.rings() || !self.out.is_empty()
     }
 
+    /// What it is about, in a few words.
+    pub fn shown(&self) -> String {
+        let stage = match &self.stage {
+            Stage::Greeting => "greeting".to_owned(),
+            Stage::Attaching(_) => "attaching".to_owned(),
+            Stage::Opening(_, _, ticket) => format!("opening once {ticket} is durable"),
+            Stage::Running(session) => format!("running {session:?}"),
+            Stage::Leaving(ticket) => format!("leaving once {ticket} is durable"),
+            Stage::Closed => "closed".to_owned(),
+        };
+        format!(
+            "c{} {stage}, {} bytes received, {} to send, fetches {:?}",
+            self.client,
+            self.received.len(),
+            self.out.len(),
+            self.fetch
+        )
+    }
+
+    /// Whether the broker has not looked at it yet.
+    pub fn is_unheard(&self) -> bool {
+        matches!(self.stage, Stage::Greeting)
+    }
+
+    /// Whether it waits for a session, and if so, whether it wants that session to go on.
+    pub fn waits(&self) -> Option<bool> {
+        match &self.stage {
+            Stage::Attaching(request) => Some(!request.clean_start && request.expiry_secs > 0),
+            _ => None,
+        }
+    }
+
     /// Whether nothing will come of it any more.
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Closed) && (self.client_gone || self.abandoned)
@@ -160,80 +193,34 @@ impl Connection {
         }
     }
 
-    fn greet(&mut self, shell: &mut Shell<'_>) -> Stage {
-        let found = match frame(&self.received, None, shell.hub.limits.packet_size_max) {
-            Ok(Some(found)) => found,
-            Ok(None) if !self.eof => {
-                self.awaits_input = true;
-                return Stage::Greeting;
-            }
-            _ => return Stage::Closed,
-        };
-        let Ok(connect) = decode_connect(found, &self.received) else { return Stage::Closed };
-        self.received.drain(..found.len);
-        self.awaits_input = false;
-        let will = connect.will.map(|will| {
-            let (topic, payload, qos, retain) = (will.topic, will.payload, will.qos, will.retain);
-            Arc::new(Will { topic, payload, qos, retain, delay_secs: will.delay_secs, expiry_secs: None, properties: Vec::new() })
-        });
-        let request = AttachRequest {
-            client_id: connect.client_id.as_str().into(),
-            user_name: None,
-            version: connect.version,
-            clean_start: connect.clean_start,
-            expiry_secs: connect.session_expiry_secs,
-            will,
-            receive_maximum: connect.receive_maximum,
-            packet_size_max: connect.packet_size_max,
-            topic_alias_maximum: connect.topic_alias_maximum,
-        };
-        self.attach(request, shell)
-    }
-
-    fn attach(&mut self, request: AttachRequest, shell: &mut Shell<'_>) -> Stage {
-        match shell.hub.attach(&request, shell.now, &self.waker, shell.turn) {
-            Attached::Ready { session, present, ticket } => self.open(session, present, ticket, shell),
-            Attached::Wait => Stage::Attaching(request),
-            Attached::Refused(reason) => {
-                encode_connack(&mut self.out, self.version, &ConnAck { reason, ..ConnAck::default() });
-                self.write(shell, usize::MAX);
-                Stage::Closed
-            }
-        }
-    }
-
-    fn open(&mut self, session: Box<Session>, present: bool, ticket: u64, shell: &mut Shell<'_>) -> Stage {
-        session.seat().listen(&self.waker);
-        if session.seat().is_wanted() {
-            return self.farewell(session, End::TakenOver, shell);
-        }
-        if shell.hub.watermark() < ticket {
-            shell.hub.wake_at_commit(session.seat());
-            return Stage::Opening(session, present, ticket);
-        }
-        encode_connack(&mut self.out, self.version, &ConnAck { session_present: present, ..ConnAck::default() });
-        self.run(session, shell)
-    }
-
     fn run(&mut self, mut session: Box<Session>, shell: &mut Shell<'_>) -> Stage {
         let told = session.seat().listen(&self.waker);
         let wanted = told && session.seat().is_wanted();
         let got = self.input(&mut session, shell);
-        if told && !got && !self.deferred && !wanted && self.ended.is_none() && self.out.is_empty() && shell.random.chance(50) {
+        if told
+            && !got
+            && !self.deferred
+            && !wanted
+            && self.ended.is_none()
+            && self.out.is_empty()
+            && shell.random.chance(50)
+        {
             self.deferred = true;
             self.bell.ring();
             return Stage::Running(session);
         }
         self.deferred = false;
+        let mut was_full = self.out.len() >= shell.hub.limits.output_buffer_bytes_max;
         shell.hub.finish(shell.turn, Some(&mut session), shell.now);
         shell.turn.pressed = false;
-        self.output(&mut session, shell);
+        was_full |= !self.output(&mut session, shell);
         let room = if shell.random.chance(10) { shell.random.below(40) } else { usize::MAX };
         self.write(shell, room);
         if let Some(end) = self.ended.or(wanted.then_some(End::TakenOver)) {
             return self.farewell(session, end, shell);
         }
-        if got || self.out.is_empty() && (session.can_send(shell.hub) || session.is_pumping()) {
+        // While the out-buffer is full nothing is read, drained or fetched: make up for it.
+        if got || self.out.is_empty() && (was_full || session.can_send(shell.hub) || session.is_pumping()) {
             self.bell.ring();
         }
         Stage::Running(session)
@@ -271,8 +258,11 @@ impl Connection {
 
     fn packet(&mut self, at: usize, session: &mut Session, shell: &mut Shell<'_>) -> Result<Option<usize>, End> {
         let bytes = &self.received[at..];
-        let error = |error: hikyaku_protocol::ProtocolError| End::Closed(Close { reason: error.reason, what: error.what });
-        let Some(found) = frame(bytes, Some(self.version), shell.hub.limits.packet_size_max).map_err(error)? else { return Ok(None) };
+        let error =
+            |error: hikyaku_protocol::ProtocolError| End::Closed(Close { reason: error.reason, what: error.what });
+        let Some(found) = frame(bytes, Some(self.version), shell.hub.limits.packet_size_max).map_err(error)? else {
+            return Ok(None);
+        };
         let packet = decode(found, bytes, self.version, &DecodeLimits::default()).map_err(error)?;
         match session.on_packet(shell.hub, &packet, shell.now, shell.turn).map_err(End::Closed)? {
             Step::Pong => encode_pingresp(&mut self.out),
@@ -282,11 +272,12 @@ impl Connection {
         Ok(Some(found.len))
     }
 
-    fn output(&mut self, session: &mut Session, shell: &mut Shell<'_>) {
+    /// Fills the out-buffer with what may leave. Gives whether it had room.
+    fn output(&mut self, session: &mut Session, shell: &mut Shell<'_>) -> bool {
         let (hub, now) = (shell.hub, shell.now);
         session.on_durable(hub, now, &mut self.out);
         if self.out.len() >= hub.limits.output_buffer_bytes_max {
-            return;
+            return false;
         }
         if let Some(ids) = self.fetch.take() {
             self.page(ids, session, shell);
@@ -302,6 +293,7 @@ impl Connection {
             self.fetch = Some(ids);
             self.bell.ring();
         }
+        true
     }
 
     /// The store answers, or takes its time, or cannot.
@@ -345,42 +337,10 @@ impl Connection {
     fn overheard(&self, said: &Said, shell: &mut Shell<'_>) {
         let client = self.client;
         shell.history.note(|| format!("broker to c{client}: {}", crate::client::shown(said)));
-        if let Said::Ack(AckKind::PubAck | AckKind::PubRec, id, 0) = said {
-            if let Some(&(message, at)) = self.sent.get(id) {
-                shell.history.acked(message, at);
-            }
+        if let Said::Ack(AckKind::PubAck | AckKind::PubRec, id, 0) = said
+            && let Some(&(message, at)) = self.sent.get(id)
+        {
+            shell.history.acked(message, at);
         }
     }
-
-    fn farewell(&mut self, session: Box<Session>, end: End, shell: &mut Shell<'_>) -> Stage {
-        let client = self.client;
-        shell.history.note(|| format!("broker ends connection of c{client}: {end:?}"));
-        let lost = match end {
-            End::Goodbye if session.asked_for_will() => Some(Lost::Asked),
-            End::Goodbye => None,
-            End::Lost => Some(Lost::Connection),
-            End::TakenOver => Some(Lost::Takeover),
-            End::Closed(_) => Some(Lost::Protocol),
-        };
-        let decision = lost.and(session.will()).map(|will| standard(will, shell.now));
-        let reason = match end {
-            End::TakenOver => Some((ReasonCode::SESSION_TAKEN_OVER, None)),
-            End::Closed(close) => Some((close.reason, Some(close.what))),
-            End::Goodbye | End::Lost => None,
-        };
-        let departure = shell.hub.detach(session, lost.map_or(Ending::Normal, Ending::Lost), decision, shell.now, shell.turn);
-        if let (Some((reason, what)), true) = (reason, self.version.is_v5()) {
-            encode_disconnect(&mut self.out, reason, what);
-        }
-        if end != End::Lost {
-            self.write(shell, usize::MAX);
-        }
-        self.bell.ring();
-        if end == End::Goodbye { Stage::Leaving(departure.ticket) } else { Stage::Closed }
-    }
-}
-
-/// What the standard says becomes of a Will.
-pub fn standard(will: &Will, now: Now) -> WillDecision {
-    WillDecision::PublishAt(now.wall_ms + u64::from(will.delay_secs) * 1000)
 }

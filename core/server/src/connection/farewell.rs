@@ -21,10 +21,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (ending, decision) = decide(&shared, &session, end).await;
         let mut turn = Turn::new();
         let departure = shared.hub.detach(session, ending, decision, shared.clock.now(), &mut turn);
-        if let Some((reason, what)) = end.reason() {
-            if version.is_v5() {
-                encode_disconnect(&mut out, reason, what);
-            }
+        if let (Some((reason, what)), true) = (end.reason(), version.is_v5()) {
+            encode_disconnect(&mut out, reason, what);
         }
         if end == End::Goodbye {
             durable(&shared, &seat, departure.ticket, false).await; // the Will is cleared for good before the socket closes

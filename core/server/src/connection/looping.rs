@@ -18,6 +18,8 @@ use crate::trace;
 
 /// Packets that one turn handles before it yields.
 const PACKETS_PER_TURN: usize = 1024;
+/// Answers of one client that may wait for the disk: beyond it nothing more is read until some have left.
+const ANSWERS_MAX: usize = 65_536;
 /// Reads that one turn makes before it yields.
 const READS_PER_TURN: usize = 2;
 /// How long a publisher is not read when its receivers cannot follow.
@@ -47,6 +49,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Poll<End> {
         let shared = self.shared.clone();
         let now = shared.clock.now();
+        if !scratch.turn.is_empty() {
+            scratch.turn = Turn::new(); // another connection's turn has panicked: what it left is not ours
+        }
         let told = self.session.seat().listen(cx.waker());
         let wanted = told && self.session.seat().is_wanted();
         let (mut got_some, mut more) = (false, true);
@@ -185,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             hub.wake_at_commit(self.session.seat());
             return false;
         }
-        out.len() - self.out_at < hub.limits.output_buffer_bytes_max
+        out.len() - self.out_at < hub.limits.output_buffer_bytes_max && self.session.waiting() < ANSWERS_MAX
     }
 
     /// Handles the whole packets in `bytes`, a bounded number of them. Gives how many bytes were used.

@@ -1,0 +1,154 @@
+//! What does a client make of what the broker says?
+
+use hikyaku_protocol::AckKind;
+use hikyaku_types::Qos;
+
+use super::{Client, Known, Phase, shown};
+use crate::history::{Delivery, History, What, what};
+use crate::wire::{self, Said};
+
+impl Client {
+    /// Bytes have come.
+    pub fn receive(&mut self, bytes: &[u8], history: &mut History, wall_ms: u64) {
+        self.inbox.extend_from_slice(bytes);
+        loop {
+            let said = match wire::take(&mut self.inbox, self.profile.version) {
+                Ok(Some(said)) => said,
+                Ok(None) => return,
+                Err(error) => return history.problem(error),
+            };
+            history.tick();
+            history.note(|| format!("c{} gets {}", self.number, shown(&said)));
+            if let Err(problem) = self.on_packet(said, history, wall_ms) {
+                history.problem(format!("c{}: {problem}", self.number));
+            }
+        }
+    }
+
+    fn on_packet(&mut self, said: Said, history: &mut History, wall_ms: u64) -> Result<(), String> {
+        match said {
+            Said::ConnAck(present, 0) => self.on_connack(present, history, wall_ms),
+            Said::ConnAck(..) => {
+                self.told_to_go = true;
+                Ok(())
+            }
+            Said::Publish { dup, qos, retain, id, topic, alias, payload } => {
+                let topic = match alias {
+                    Some(alias) if topic.is_empty() => {
+                        self.aliases.get(&alias).cloned().ok_or("an alias that was not said")?
+                    }
+                    Some(alias) => {
+                        self.aliases.insert(alias, topic.clone());
+                        topic
+                    }
+                    None => topic,
+                };
+                self.on_publish((dup, qos, retain, id), &topic, payload, history)
+            }
+            Said::Ack(kind, id, reason) => self.on_ack(kind, id, reason),
+            Said::SubAck(id, reason) => {
+                let sub = self.subscribing.remove(&id).ok_or("SUBACK for nothing")?;
+                history.subs[sub].from = (reason < 0x80).then(|| history.tick());
+                Ok(())
+            }
+            Said::UnsubAck(id, reason) => {
+                let (filter, asked_at) = self.unsubscribing.remove(&id).ok_or("UNSUBACK for nothing")?;
+                let at = history.tick();
+                for sub in history
+                    .subs_of(self.number, self.instance, &filter)
+                    .filter(|sub| sub.asked_at < asked_at && reason < 0x80)
+                {
+                    sub.ended.get_or_insert(at);
+                }
+                Ok(())
+            }
+            Said::Disconnect(_) => {
+                self.told_to_go = true;
+                Ok(())
+            }
+            Said::Pong => Ok(()),
+        }
+    }
+
+    fn on_connack(&mut self, present: bool, history: &mut History, wall_ms: u64) -> Result<(), String> {
+        if self.phase != Phase::Connecting {
+            return Err("CONNACK for nothing".into());
+        }
+        let expires_at = self.alive_ms + u64::from(self.profile.expiry_secs) * 1000;
+        let lives = self.known == Known::Yes && (self.profile.expiry_secs == u32::MAX || wall_ms < expires_at);
+        if present && (self.clean || self.known == Known::No) {
+            return Err("Session Present, but there is none".into());
+        }
+        if !present && !self.clean && lives {
+            return Err("the session was lost".into());
+        }
+        if !present {
+            if !self.clean {
+                self.forget();
+            }
+            self.stored = self.expiry_now > 0;
+        }
+        (self.phase, self.known, self.must_clean) = (Phase::Connected, Known::Yes, false);
+        self.resend(history);
+        Ok(())
+    }
+
+    fn on_publish(
+        &mut self,
+        (dup, qos, retain, id): (bool, Qos, bool, u16),
+        topic: &str,
+        payload: String,
+        history: &mut History,
+    ) -> Result<(), String> {
+        if qos != Qos::AtMostOnce {
+            if let Some(old) = self.in_flight.insert(id, qos) {
+                return Err(format!("packet id {id} is in use for {old:?}"));
+            }
+            if self.in_flight.len() > usize::from(self.profile.receive_maximum) {
+                return Err("more in flight than Receive Maximum".into());
+            }
+            self.acks.push_back((if qos == Qos::AtLeastOnce { AckKind::PubAck } else { AckKind::PubRec }, id));
+        }
+        match self.taken.get(&id).filter(|_| qos != Qos::AtMostOnce) {
+            Some(old) if *old != payload || qos == Qos::AtLeastOnce => {
+                return Err(format!("packet id {id} is still in use"));
+            }
+            Some(_) if !dup => return Err(format!("packet id {id} comes again without DUP")),
+            Some(_) => return Ok(()),
+            None if qos == Qos::ExactlyOnce => drop(self.taken.insert(id, payload.clone())),
+            None => {}
+        }
+        if payload.is_empty() {
+            return Ok(()); // clears a retained topic
+        }
+        let what = what(&payload).ok_or("a payload that nobody has sent")?;
+        let right_topic = match what {
+            What::Message(number) => history.messages.get(number).is_some_and(|sent| sent.topic == topic),
+            What::Will(number) => history.wills.get(number).is_some_and(|will| topic == format!("w/{}", will.client)),
+        };
+        if !right_topic {
+            return Err(format!("{what:?} comes with topic {topic}"));
+        }
+        let (client, instance, stored, at, epoch) =
+            (self.number, self.instance, self.stored, history.tick(), history.epoch);
+        history.deliveries.push(Delivery { client, instance, stored, what, qos, retain, dup, at, epoch });
+        Ok(())
+    }
+
+    fn on_ack(&mut self, kind: AckKind, id: u16, reason: u8) -> Result<(), String> {
+        if kind == AckKind::PubRel {
+            self.taken.remove(&id);
+            self.acks.push_back((AckKind::PubComp, id));
+            return if reason == 0 { Ok(()) } else { Err("the broker does not know its own exchange".into()) };
+        }
+        let at =
+            self.outbound.iter().position(|out| out.id == id).ok_or_else(|| format!("{kind:?} {id} for nothing"))?;
+        if kind == AckKind::PubRec && reason < 0x80 {
+            self.outbound[at].released = true;
+            self.answer(AckKind::PubRel, id);
+        } else {
+            self.outbound.remove(at);
+        }
+        Ok(())
+    }
+}
