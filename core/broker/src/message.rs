@@ -66,6 +66,20 @@ impl Message {
         }
     }
 
+    /// The same message under another id, as one that has not been appended.
+    #[must_use]
+    pub(crate) fn copy(&self, id: u64) -> Self {
+        let parts = MessageParts {
+            topic: self.topic(),
+            properties: self.properties(),
+            payload: self.payload(),
+            qos: self.qos,
+            retain: self.retain,
+            expires_at_ms: self.expires_at(),
+        };
+        Self::new(id, &parts)
+    }
+
     /// Its topic name.
     #[must_use]
     pub fn topic(&self) -> &str {

@@ -25,7 +25,7 @@ use crate::counters::Counters;
 use crate::limits::Limits;
 use crate::message::{Message, NOT_APPENDED};
 use crate::session::SessionState;
-use crate::tree::Subscriber;
+use crate::tree::{Group, Subscriber};
 
 /// A message on its way to one receiver.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Item {
     pub sent_durably: bool,
     /// The Subscription Identifiers that the receiver sees.
     pub subscription_ids: SmallVec<[u32; 1]>,
+    /// The shared subscription that it came through.
+    pub(crate) share: Option<Arc<Group<Arc<Seat>>>>,
 }
 
 /// A queued message whose body is on disk.
@@ -72,6 +74,7 @@ impl StoredEntry {
             dup: self.dup,
             sent_durably: false,
             subscription_ids: SmallVec::new(),
+            share: None,
         }
     }
 }
@@ -93,6 +96,7 @@ pub(crate) struct Delivery<'a> {
     pub qos: Qos,
     pub retain: bool,
     pub subscription_ids: &'a [u32],
+    pub share: Option<&'a Arc<Group<Arc<Seat>>>>,
 }
 
 /// What became of a delivery.
@@ -314,6 +318,7 @@ fn item_of(delivery: &Delivery<'_>, position: Position, size: usize) -> Item {
         dup: false,
         sent_durably: false,
         subscription_ids: SmallVec::from_slice(delivery.subscription_ids),
+        share: delivery.share.cloned(),
     }
 }
 

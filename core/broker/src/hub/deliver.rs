@@ -59,6 +59,7 @@ impl Hub {
             qos: terms.qos.min(message.qos),                     // [MQTT-3.8.4-8]
             retain: terms.retain_as_published && message.retain, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             subscription_ids: terms.subscription_ids,
+            share: terms.share,
         };
         match mail.push(seat, &delivery, &self.limits, &self.counters) {
             Pushed::Held => true,
@@ -87,7 +88,7 @@ impl Hub {
 
     /// One member of a shared subscription gets the message: a connected one if there is one that has room, else one whose
     /// session is parked; in turn (section 4.8.2).
-    fn deliver_to_one(&self, group: &Group<Arc<Seat>>, staged: &mut Staged, ends: &mut Ends<'_>, now: Now) {
+    fn deliver_to_one(&self, group: &Arc<Group<Arc<Seat>>>, staged: &mut Staged, ends: &mut Ends<'_>, now: Now) {
         let members = group.members();
         let first = group.turn();
         for want_live in [true, false] {
@@ -102,6 +103,7 @@ impl Hub {
                     qos: member.qos,
                     retain_as_published: member.retain_as_published,
                     subscription_ids: member.subscription_id.as_slice(),
+                    share: Some(group),
                 };
                 if self.push(&mut mail, seat, staged, &terms) {
                     self.after_push(mail, seat, ends, now);
@@ -152,6 +154,7 @@ struct Terms<'a> {
     qos: Qos,
     retain_as_published: bool,
     subscription_ids: &'a [u32],
+    share: Option<&'a Arc<Group<Arc<Seat>>>>,
 }
 
 fn terms_of<'a>(receiver: &'a Receiver<Arc<Seat>>, run: &Run) -> Option<Terms<'a>> {
@@ -160,7 +163,7 @@ fn terms_of<'a>(receiver: &'a Receiver<Arc<Seat>>, run: &Run) -> Option<Terms<'a
             Own::Same => {}
             Own::Nothing => return None, // [MQTT-3.8.3-3]
             Own::Less(less) => {
-                return Some(Terms { qos: less.0, retain_as_published: less.1, subscription_ids: &less.2 });
+                return Some(Terms { qos: less.0, retain_as_published: less.1, subscription_ids: &less.2, share: None });
             }
         }
     }
@@ -168,5 +171,6 @@ fn terms_of<'a>(receiver: &'a Receiver<Arc<Seat>>, run: &Run) -> Option<Terms<'a
         qos: receiver.qos,
         retain_as_published: receiver.retain_as_published,
         subscription_ids: &receiver.subscription_ids,
+        share: None,
     })
 }

@@ -4,16 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hikyaku_traits::{Lost, Will, WillDecision};
-use hikyaku_types::Now;
+use hikyaku_types::{Now, Qos};
+use smallvec::SmallVec;
 
 use super::publish::{Origin, RouteCache};
 use super::{Hub, Registry, Sweep};
 use crate::change::{Change, SessionNumber};
 use crate::journal::Entry;
 use crate::message::MessageParts;
-use crate::seat::{Seat, SeatState};
+use crate::seat::{Item, Seat, SeatState};
 use crate::session::{PendingWill, Session, SessionState};
-use crate::turn::Turn;
+use crate::turn::{Run, Staged, Turn};
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl Hub {
         registry: &mut Registry,
         seat: &Arc<Seat>,
         mut state: SessionState,
-        leftovers: VecDeque<crate::seat::Item>,
+        leftovers: VecDeque<Item>,
         ending: Ending,
         turn: &mut Turn,
         now: Now,
@@ -135,10 +136,28 @@ impl Hub {
         let stored = std::mem::take(&mut mail.stored);
         let takers = std::mem::take(&mut mail.takeover);
         drop(mail);
+        items.iter().for_each(|item| self.give_to_another(item, turn));
         if seat.stored && !(items.is_empty() && stored.is_empty()) {
             registry.sweeps.push_back(Sweep { number: seat.number, items, stored });
         }
         takers
+    }
+
+    /// A message that a member of a shared subscription has not finished when it leaves for good goes to another member: of
+    /// QoS 1 in any case, of QoS 2 unless its delivery has begun (section 4.8.2) [MQTT-4.8.2-5].
+    fn give_to_another(&self, item: &Item, turn: &mut Turn) {
+        let (Some(share), Some(message)) = (&item.share, &item.body) else { return };
+        if item.qos == Qos::ExactlyOnce && (item.dup || item.sent_durably) {
+            return;
+        }
+        let mut route = self.board.read().tree.matches(message.topic());
+        route.receivers.clear();
+        route.groups.retain(|group| group.name() == share.name());
+        route.groups.truncate(1);
+        let at = turn.staged.len();
+        let message = Arc::new(message.copy(self.take_message_id()));
+        turn.staged.push(Staged { message, receipts: SmallVec::new() });
+        turn.runs.push(Run { route: Arc::new(route), messages: at..at + 1, publisher: 0 });
     }
 
     /// Publishes a Will and clears it, in one append.

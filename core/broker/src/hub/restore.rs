@@ -91,6 +91,7 @@ impl Hub {
                     dup,
                     sent_durably,
                     subscription_ids: SmallVec::new(),
+                    share: None,
                 });
             } else {
                 let (position, message_id, size, qos) = (entry.position, entry.message_id, entry.size, entry.qos);

@@ -10,7 +10,6 @@ use smallvec::smallvec;
 use super::Hub;
 use crate::change::Change;
 use crate::journal::Entry;
-use crate::message::{Message, MessageParts};
 use crate::seat::{Delivery, Pushed, Seat};
 use crate::session::SessionState;
 use crate::turn::Turn;
@@ -91,9 +90,10 @@ impl Hub {
             }
             let qos = cursor.options.qos.min(message.qos);
             let stored = seat.stored && qos != hikyaku_types::Qos::AtMostOnce;
-            let message = if stored { Arc::new(copy_of(&message, self.take_message_id())) } else { message };
+            // The retained one may be replaced while this waits.
+            let message = if stored { Arc::new(message.copy(self.take_message_id())) } else { message };
             let delivery =
-                Delivery { message: &message, qos, retain: true, subscription_ids: cursor.subscription_id.as_slice() };
+                Delivery { message: &message, qos, retain: true, subscription_ids: cursor.subscription_id.as_slice(), share: None };
             if let Pushed::Stored(receipt) = mail.push(seat, &delivery, &self.limits, &self.counters) {
                 turn.entries.push(Entry::Change(Change::Publish { message, receivers: smallvec![receipt] }));
                 turn.binds = true;
@@ -104,17 +104,4 @@ impl Hub {
         turn.wakes.push(seat.clone());
         cursor.after.is_none()
     }
-}
-
-/// A retained message as a queued one of its own: the retained one may be replaced while this waits.
-fn copy_of(message: &Message, id: u64) -> Message {
-    let parts = MessageParts {
-        topic: message.topic(),
-        properties: message.properties(),
-        payload: message.payload(),
-        qos: message.qos,
-        retain: true,
-        expires_at_ms: message.expires_at(),
-    };
-    Message::new(id, &parts)
 }
