@@ -37,14 +37,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let client = self.session.seat().client_id();
         let peer = self.peer.map_or_else(|| "?".to_owned(), |peer| peer.to_string());
         match end {
-            End::Goodbye => tracing::info!(%client, peer, "disconnected"),
-            End::Lost => tracing::info!(%client, peer, "connection lost"),
+            End::Goodbye => tracing::info!(%client, %peer, "disconnected"),
+            End::Lost => tracing::info!(%client, %peer, "connection lost"),
             End::KeepAlive => {
-                tracing::info!(%client, peer, "nothing came for one and a half times the keep alive: closed")
+                tracing::info!(%client, %peer, "nothing came for one and a half times the keep alive: closed")
             }
-            End::TakenOver => tracing::info!(%client, peer, "another connection has taken the client id: closed"),
-            End::Closed(close) => tracing::warn!(%client, peer, reason = %close.reason, "closed: {}", close.what),
-            End::Shutdown => tracing::debug!(%client, peer, "closed: the broker stops"),
+            End::TakenOver => tracing::info!(%client, %peer, "another connection has taken the client id: closed"),
+            End::Closed(close) => tracing::warn!(%client, %peer, reason = %close.reason, "closed: {}", close.what),
+            End::Shutdown => tracing::debug!(%client, %peer, "closed: the broker stops"),
         }
     }
 }

@@ -255,9 +255,9 @@ fn open<S>(
 
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, peer: &str, refusal: Refusal) {
     match refusal {
-        Refusal::Silent(text) => tracing::info!(peer, "closed before CONNACK: {text}"),
+        Refusal::Silent(text) => tracing::info!(%peer, "closed before CONNACK: {text}"),
         Refusal::Said(version, reason, text) => {
-            tracing::info!(peer, %reason, "CONNECT refused: {text}");
+            tracing::info!(%peer, %reason, "CONNECT refused: {text}");
             let mut out = Vec::new();
             let connack = ConnAck { reason, reason_string: Some(text), ..ConnAck::default() };
             encode_connack(&mut out, version, &connack);
