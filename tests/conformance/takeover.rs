@@ -2,7 +2,7 @@
 
 use crate::{VERSIONS, end, publisher};
 use hikyaku_tests::Broker;
-use hikyaku_tests::raw::{Connect, Kind, Publish, Version, disconnect};
+use hikyaku_tests::raw::{Client, Connect, Kind, Publish, Version, disconnect};
 
 /// The old connection is told (5.0) and closed, the new one works.
 #[test]
@@ -52,13 +52,15 @@ fn last_words_of_the_old_connection_are_heard() {
     let broker = Broker::memory();
     let mut watcher = Connect::v311("watcher").ok(&broker);
     watcher.subscribe("words", 1);
-    for round in 0..50 {
-        let connect = Connect::v311("talker").durable().will(Publish::new("words", "will", 0));
+    let connect = Connect::v311("talker").durable().will(Publish::new("words", "will", 0));
+    for round in 0..200 {
         let mut old = connect.ok(&broker);
+        let mut new = Client::tcp(broker.addr(), Version::V311);
         let mut words = Publish::new("words", round.to_string(), 1).id(1).encode(Version::V311);
         words.extend(disconnect(Version::V311, 0, &[]));
         old.send(&words);
-        let new = connect.ok(&broker);
+        new.send(&connect.encode());
+        assert_eq!(new.expect(Kind::Connack).code(), 0);
         assert_eq!(watcher.message().text(), round.to_string());
         new.leave();
     }
