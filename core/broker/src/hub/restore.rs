@@ -111,7 +111,7 @@ impl Hub {
         subscriptions: Vec<(Box<str>, hikyaku_types::SubscriptionOptions, Option<u32>)>,
         (number, client_id): (u64, Arc<str>),
     ) -> Option<Arc<Seat>> {
-        let stored = state.record.expiry_secs > 0;
+        let stored = state.record.expiry_secs > 0 || mail.queued() > 0; // what is queued has rows to sweep
         let seat = Arc::new(Seat::new(client_id.clone(), number, stored, mail));
         let mut board = self.board.write();
         for (filter, options, subscription_id) in subscriptions {
