@@ -294,13 +294,18 @@ impl Mail {
         self.held.front().is_some_and(|front| !stored_seat || appended(front))
     }
 
-    /// Whether a publisher should be read more slowly for the sake of this receiver, for two seconds at most.
-    pub fn pressed(&mut self, now_ms: u64, limits: &Limits) -> bool {
-        let half = self.held.len() * 2 > limits.mailbox_messages_max
+    /// Whether more than half of what a connected client may have in memory is taken.
+    pub fn is_half_full(&self, limits: &Limits) -> bool {
+        self.held.len() * 2 > limits.mailbox_messages_max
             || self.held_bytes * 2 > limits.mailbox_bytes_max
             || self.qos0.len() * 2 > limits.mailbox_messages_max
-            || self.qos0_bytes * 2 > limits.mailbox_bytes_max;
-        if !half {
+            || self.qos0_bytes * 2 > limits.mailbox_bytes_max
+    }
+
+    /// Whether a publisher should be read more slowly for the sake of this receiver, for two seconds at most until it has
+    /// caught up.
+    pub fn pressed(&mut self, now_ms: u64, limits: &Limits) -> bool {
+        if !self.is_half_full(limits) {
             return false;
         }
         now_ms.saturating_sub(*self.slow_since_ms.get_or_insert(now_ms)) < 2_000

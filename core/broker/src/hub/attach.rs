@@ -81,11 +81,19 @@ impl Hub {
                         drop(mail);
                         self.end_session(&mut registry, &seat, *state, turn, now); // [MQTT-3.1.2-4]
                     } else {
-                        if state.will.take().is_some() {
-                            let session = seat.number; // [MQTT-3.1.3-9]
-                            turn.entries.push(Entry::Change(Change::WillClear { session }));
-                        }
+                        let will = state.will.take();
                         drop(mail);
+                        match will {
+                            // Its time had come before the client did.
+                            Some(will) if will.due_at_ms.is_some_and(|at| at <= now.wall_ms) => {
+                                self.publish_will(&will.will, seat.number, turn, now);
+                            }
+                            Some(_) => {
+                                let session = seat.number; // [MQTT-3.1.3-9]
+                                turn.entries.push(Entry::Change(Change::WillClear { session }));
+                            }
+                            None => {}
+                        }
                         resumed = Some((seat, *state)); // [MQTT-3.1.2-5]
                     }
                 }

@@ -163,7 +163,12 @@ fn terms_of<'a>(receiver: &'a Receiver<Arc<Seat>>, run: &Run) -> Option<Terms<'a
             Own::Same => {}
             Own::Nothing => return None, // [MQTT-3.8.3-3]
             Own::Less(less) => {
-                return Some(Terms { qos: less.0, retain_as_published: less.1, subscription_ids: &less.2, share: None });
+                return Some(Terms {
+                    qos: less.0,
+                    retain_as_published: less.1,
+                    subscription_ids: &less.2,
+                    share: None,
+                });
             }
         }
     }

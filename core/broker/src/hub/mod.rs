@@ -30,7 +30,7 @@ use crate::counters::Counters;
 use crate::journal::{FIRST_BATCH, Journal, Sealed};
 use crate::limits::Limits;
 use crate::retained::Retained;
-use crate::seat::{Item, Seat, StoredEntry};
+use crate::seat::{Item, Mail, Seat, SeatState, StoredEntry};
 use crate::tree::{Stamps, Tree};
 
 /// Subscriptions and retained messages: one lock, so that a subscriber misses no retained value and gets none twice.
@@ -147,6 +147,12 @@ impl Hub {
     pub fn wake_at_commit(&self, seat: &Arc<Seat>) {
         self.journal.lock().add_waiter(seat);
         self.ring_journal();
+    }
+
+    /// A seat of nobody, to wait with for a commit ([`Hub::wake_at_commit`]) without a session.
+    #[must_use]
+    pub fn waiter() -> Arc<Seat> {
+        Arc::new(Seat::new("".into(), 0, false, Mail::new(SeatState::Gone, 1)))
     }
 
     /// Whom to wake when there is something to seal.

@@ -76,7 +76,8 @@ impl Hub {
         let window_end =
             if was_connected { recovered.low.saturating_add(self.limits.inflight_messages_max as u64) } else { 0 };
         let mut mail = Mail::new(SeatState::Gone, recovered.next_position);
-        let sent_end = recovered.outbound.iter().map(|out| out.position + 1).max().unwrap_or(0).max(recovered.sent_mark);
+        let sent_end =
+            recovered.outbound.iter().map(|out| out.position + 1).max().unwrap_or(0).max(recovered.sent_mark);
         for entry in recovered.queue {
             let sent_durably = sent.contains(&entry.position);
             let dup = sent_durably || entry.position < recovered.sent_mark || entry.position < window_end;

@@ -10,7 +10,8 @@ use smallvec::smallvec;
 use super::Hub;
 use crate::change::Change;
 use crate::journal::Entry;
-use crate::seat::{Delivery, Pushed, Seat};
+use crate::message::Message;
+use crate::seat::{Delivery, Mail, Pushed, Seat};
 use crate::session::SessionState;
 use crate::turn::Turn;
 
@@ -82,26 +83,43 @@ impl Hub {
         let mut page = Vec::new();
         let board = self.board.read();
         // What is numbered above the stamp came live.
-        cursor.after = board.retained.matching(&cursor.filter, cursor.after.as_deref(), PAGE, cursor.stamp, &mut page);
+        let mut after = board.retained.matching(&cursor.filter, cursor.after.as_deref(), PAGE, cursor.stamp, &mut page);
         let mut mail = seat.mail.lock();
+        let mut last: Option<Arc<Message>> = None;
         for message in page {
-            if message.is_expired(now.wall_ms) {
-                continue;
+            if !seat.stored && mail.is_half_full(&self.limits) {
+                after = last.map(|last| last.topic().into()).or(cursor.after.take());
+                break;
             }
-            let qos = cursor.options.qos.min(message.qos);
-            let stored = seat.stored && qos != hikyaku_types::Qos::AtMostOnce;
-            // The retained one may be replaced while this waits.
-            let message = if stored { Arc::new(message.copy(self.take_message_id())) } else { message };
-            let delivery =
-                Delivery { message: &message, qos, retain: true, subscription_ids: cursor.subscription_id.as_slice(), share: None };
-            if let Pushed::Stored(receipt) = mail.push(seat, &delivery, &self.limits, &self.counters) {
-                turn.entries.push(Entry::Change(Change::Publish { message, receivers: smallvec![receipt] }));
-                turn.binds = true;
+            last = Some(message.clone());
+            if !message.is_expired(now.wall_ms) {
+                self.queue_retained(seat, &mut mail, message, cursor, turn);
             }
         }
+        cursor.after = after;
         drop(mail);
         drop(board);
         turn.wakes.push(seat.clone());
         cursor.after.is_none()
+    }
+
+    fn queue_retained(
+        &self,
+        seat: &Seat,
+        mail: &mut Mail,
+        message: Arc<Message>,
+        cursor: &RetainedCursor,
+        turn: &mut Turn,
+    ) {
+        let qos = cursor.options.qos.min(message.qos);
+        let stored = seat.stored && qos != hikyaku_types::Qos::AtMostOnce;
+        // The retained one may be replaced while this waits.
+        let message = if stored { Arc::new(message.copy(self.take_message_id())) } else { message };
+        let subscription_ids = cursor.subscription_id.as_slice();
+        let delivery = Delivery { message: &message, qos, retain: true, subscription_ids, share: None };
+        if let Pushed::Stored(receipt) = mail.push(seat, &delivery, &self.limits, &self.counters) {
+            turn.entries.push(Entry::Change(Change::Publish { message, receivers: smallvec![receipt] }));
+            turn.binds = true;
+        }
     }
 }

@@ -40,7 +40,8 @@ impl Session {
                 *waits_for = ticket;
             }
         }
-        let mut suback_done = self.cursors.is_empty();
+        // What a clean session has is nowhere but here: its SUBACK waits for nothing.
+        let mut suback_done = self.cursors.is_empty() || !self.seat.stored;
         for (waits_for, _) in self.answers.iter_mut().filter(|(waits_for, _)| *waits_for == PENDING) {
             if suback_done {
                 *waits_for = ticket;
@@ -48,7 +49,7 @@ impl Session {
         }
         for answer in turn.answers.drain(..) {
             let is_suback = matches!(answer, Answer::SubAck(..));
-            suback_done = !is_suback || self.cursors.is_empty();
+            suback_done = !is_suback || self.cursors.is_empty() || !self.seat.stored;
             self.answers.push_back((if suback_done { ticket } else { PENDING }, answer));
         }
     }

@@ -45,7 +45,9 @@ impl Session {
             if self.ready.is_empty() && self.page.is_empty() && room > 0 {
                 mail.take(room.min(PAGE_MESSAGES), PAGE_BYTES, self.seat.stored, &mut self.ready, &mut self.page);
             }
-            mail.slow_since_ms = None;
+            if !mail.is_half_full(&hub.limits) {
+                mail.slow_since_ms = None;
+            }
         }
         for item in qos0.drain(..) {
             let Some(message) = &item.body else { continue };

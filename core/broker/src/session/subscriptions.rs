@@ -11,6 +11,9 @@ use crate::hub::Hub;
 use crate::journal::Entry;
 use crate::turn::Turn;
 
+/// Changes that one turn may append for retained messages.
+const ENTRIES_PER_TURN: usize = 1024;
+
 impl Session {
     pub(super) fn on_subscribe(
         &mut self,
@@ -82,25 +85,19 @@ impl Session {
 
     /// Queues retained messages for new subscriptions, a page a call and while the mailbox has room.
     pub fn pump(&mut self, hub: &Hub, turn: &mut Turn, now: Now) {
-        while let Some(cursor) = self.cursors.front_mut() {
-            let mut mail = self.seat.mail.lock();
-            let full = !self.seat.stored && mail.pressed(now.mono_ms, &hub.limits);
-            drop(mail);
-            if full || turn.entries.len() > 1024 {
+        while self.is_pumping(hub) && turn.entries.len() <= ENTRIES_PER_TURN {
+            let Some(cursor) = self.cursors.front_mut() else { return };
+            if !hub.pump_retained(&self.seat, cursor, turn, now) {
                 return;
             }
-            if hub.pump_retained(&self.seat, cursor, turn, now) {
-                self.cursors.pop_front();
-            } else {
-                return;
-            }
+            self.cursors.pop_front();
         }
     }
 
-    /// Whether [`Session::pump`] has more to do.
+    /// Whether [`Session::pump`] has something to do now. With a full mailbox it has not: what drains that comes first.
     #[must_use]
-    pub fn is_pumping(&self) -> bool {
-        !self.cursors.is_empty()
+    pub fn is_pumping(&self, hub: &Hub) -> bool {
+        !self.cursors.is_empty() && (self.seat.stored || !self.seat.mail.lock().is_half_full(&hub.limits))
     }
 
     pub(super) fn on_unsubscribe(&mut self, hub: &Hub, packet: &Unsubscribe, turn: &mut Turn) -> Result<Step, Close> {

@@ -220,7 +220,7 @@ impl Connection {
             return self.farewell(session, end, shell);
         }
         // While the out-buffer is full nothing is read, drained or fetched: make up for it.
-        if got || self.out.is_empty() && (was_full || session.can_send(shell.hub) || session.is_pumping()) {
+        if got || self.out.is_empty() && (was_full || session.can_send(shell.hub) || session.is_pumping(shell.hub)) {
             self.bell.ring();
         }
         Stage::Running(session)
@@ -282,7 +282,7 @@ impl Connection {
         if let Some(ids) = self.fetch.take() {
             self.page(ids, session, shell);
         }
-        if session.is_pumping() {
+        if session.is_pumping(shell.hub) {
             session.pump(hub, shell.turn, now);
         }
         session.deliver(hub, now, shell.turn, &mut self.out);

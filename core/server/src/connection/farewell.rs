@@ -14,7 +14,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Parks or ends the session, then says the last word and closes the socket.
     pub(super) async fn farewell(self: Box<Self>, end: End) {
         let shared = self.shared.clone();
-        let seat = self.session.seat().clone();
         let version = self.session.version();
         self.log(end);
         let Connection { session, mut stream, mut out, out_at, .. } = *self;
@@ -25,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             encode_disconnect(&mut out, reason, what);
         }
         if end == End::Goodbye {
-            durable(&shared, &seat, departure.ticket, false).await; // the Will is cleared for good before the socket closes
+            durable(&shared, departure.ticket).await; // the Will is cleared for good before the socket closes
         }
         if !matches!(end, End::Lost) {
             let _ = tokio::time::timeout(LINGER, stream.write_all(&out[out_at..])).await; // the client may be gone already

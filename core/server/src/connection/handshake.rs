@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use hikyaku_broker::{AttachRequest, Attached, Session, Turn};
+use hikyaku_broker::{AttachRequest, Attached, Hub, Session, Turn};
 use hikyaku_protocol::{ConnAck, Connect, ConnectAnswer, encode_connack, frame};
 use hikyaku_traits::{AuthRequest, Authentication, Will};
 use hikyaku_types::{ProtocolVersion, ReasonCode};
@@ -194,19 +194,23 @@ async fn attach(shared: &Shared, request: &AttachRequest) -> Result<(Box<Session
         Attached::Refused(reason) => return Err(reason),
         Attached::Wait => return Err(ReasonCode::SERVER_UNAVAILABLE),
     };
-    durable(shared, session.seat(), ticket, true).await;
+    durable(shared, ticket).await;
     Ok((session, present))
 }
 
-/// Waits until a batch is on disk, or, if `yielding`, until somebody else wants the session.
-pub(super) async fn durable(shared: &Shared, seat: &Arc<hikyaku_broker::Seat>, ticket: u64, yielding: bool) {
+/// Waits until a batch is on disk. Not on the session's seat: that is for its connection, and may have another by now.
+pub(super) async fn durable(shared: &Shared, ticket: u64) {
     let hub = &shared.hub;
+    if hub.watermark() >= ticket {
+        return;
+    }
+    let waiter = Hub::waiter();
     std::future::poll_fn(|cx| {
-        seat.listen(cx.waker());
-        if hub.watermark() >= ticket || yielding && seat.is_wanted() {
+        waiter.listen(cx.waker());
+        if hub.watermark() >= ticket {
             return Poll::Ready(());
         }
-        hub.wake_at_commit(seat);
+        hub.wake_at_commit(&waiter);
         Poll::Pending
     })
     .await;
@@ -249,6 +253,7 @@ fn open<S>(
         fetch: None,
         ask: None,
         deferred: false,
+        blocked: false,
         ended: None,
     })
 }

@@ -54,6 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let told = self.session.seat().listen(cx.waker());
         let wanted = told && self.session.seat().is_wanted();
+        self.blocked = false;
         let (mut got_some, mut more) = (false, true);
         // The second read mostly finds nothing, without a system call, and with that registers for the next input.
         for _ in 0..READS_PER_TURN {
@@ -86,7 +87,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if written.is_err() {
             return Poll::Ready(End::Lost);
         }
-        let more = more || (out.is_empty() && (self.session.can_send(&shared.hub) || self.session.is_pumping()));
+        // What was held back by a full buffer that is not full any more has nothing else to wake it.
+        let freed = self.blocked && !self.is_full(out);
+        let idle = out.is_empty() && (self.session.can_send(&shared.hub) || self.session.is_pumping(&shared.hub));
+        let more = more || freed || idle;
         if more {
             cx.waker().wake_by_ref(); // a turn is bounded: let others have theirs
         }
@@ -190,7 +194,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             hub.wake_at_commit(self.session.seat());
             return false;
         }
-        out.len() - self.out_at < hub.limits.output_buffer_bytes_max && self.session.waiting() < ANSWERS_MAX
+        self.blocked |= self.is_full(out);
+        !self.blocked
+    }
+
+    /// Whether the client must first read, or the disk write, before anything more is done for it.
+    fn is_full(&self, out: &[u8]) -> bool {
+        let unwritten = out.len() - self.out_at;
+        unwritten >= self.shared.hub.limits.output_buffer_bytes_max || self.session.waiting() >= ANSWERS_MAX
     }
 
     /// Handles the whole packets in `bytes`, a bounded number of them. Gives how many bytes were used.
@@ -249,12 +260,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let hub = self.shared.hub.clone();
         self.session.on_durable(&hub, now, out);
         if out.len() - self.out_at >= hub.limits.output_buffer_bytes_max {
+            self.blocked = true;
             return;
         }
         self.poll_fetch(cx, turn);
-        if self.session.is_pumping() {
-            self.session.pump(&hub, turn, now);
-        }
+        self.session.pump(&hub, turn, now);
         self.session.deliver(&hub, now, turn, out);
         hub.finish(turn, Some(&mut self.session), now);
         self.session.on_durable(&hub, now, out);
