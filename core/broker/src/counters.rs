@@ -43,6 +43,8 @@ counters! {
     dropped_queue_full,
     /// Dropped: the mailbox of a connected client was full (`mailbox_messages_max`, `mailbox_bytes_max`).
     dropped_mailbox_full,
+    /// Dropped: no member of a shared subscription had room.
+    dropped_group_full,
     /// Dropped: larger than the client's Maximum Packet Size.
     dropped_too_large,
     /// Dropped: expired before it was sent.

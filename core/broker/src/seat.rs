@@ -163,20 +163,18 @@ impl Mail {
             SeatState::Gone => return Pushed::Refused,
         };
         let size = delivery.message.size();
-        if delivery.qos == Qos::AtMostOnce {
-            return if live { self.push_qos0(delivery, size, limits, counters) } else { Pushed::Refused };
+        if delivery.qos == Qos::AtMostOnce && !live {
+            return Pushed::Refused; // QoS 0 is not queued for those who are away
         }
-        if seat.stored {
-            let bytes = self.stored_bytes + self.held_bytes as u64 + size as u64;
-            if self.queued() >= limits.queue_messages_max || bytes > limits.queue_bytes_max && self.queued() > 0 {
-                counters.dropped_queue_full.add(1);
-                return Pushed::Refused;
-            }
-        } else if self.held.len() >= limits.mailbox_messages_max
-            || self.held_bytes + size > limits.mailbox_bytes_max && !self.held.is_empty()
-        {
-            counters.dropped_mailbox_full.add(1);
+        if !self.has_room(seat.stored, delivery.qos, size, limits) {
+            let stored = seat.stored && delivery.qos != Qos::AtMostOnce;
+            (if stored { &counters.dropped_queue_full } else { &counters.dropped_mailbox_full }).add(1);
             return Pushed::Refused;
+        }
+        if delivery.qos == Qos::AtMostOnce {
+            self.qos0_bytes += size;
+            self.qos0.push(item_of(delivery, 0, size));
+            return Pushed::Held;
         }
         let position = self.next_position;
         self.next_position += 1;
@@ -194,16 +192,18 @@ impl Mail {
         })
     }
 
-    fn push_qos0(&mut self, delivery: &Delivery<'_>, size: usize, limits: &Limits, counters: &Counters) -> Pushed {
-        if self.qos0.len() >= limits.mailbox_messages_max
-            || self.qos0_bytes + size > limits.mailbox_bytes_max && !self.qos0.is_empty()
-        {
-            counters.dropped_mailbox_full.add(1);
-            return Pushed::Refused;
-        }
-        self.qos0_bytes += size;
-        self.qos0.push(item_of(delivery, 0, size));
-        Pushed::Held
+    /// Whether a message of that size fits: into the queue of a stored session, or into memory. An empty one takes any.
+    pub fn has_room(&self, stored_seat: bool, qos: Qos, size: usize, limits: &Limits) -> bool {
+        let (count, bytes) = match qos {
+            Qos::AtMostOnce => (self.qos0.len(), self.qos0_bytes),
+            _ if stored_seat => {
+                let bytes = self.stored_bytes + self.held_bytes as u64 + size as u64;
+                let count = self.queued();
+                return count < limits.queue_messages_max && (bytes <= limits.queue_bytes_max || count == 0);
+            }
+            _ => (self.held.len(), self.held_bytes),
+        };
+        count < limits.mailbox_messages_max && (bytes + size <= limits.mailbox_bytes_max || count == 0)
     }
 
     /// Lets bodies go that are on disk: all of a parked session, what is beyond the mailbox's limits of a live one.
@@ -296,10 +296,18 @@ impl Mail {
 
     /// Whether more than half of what a connected client may have in memory is taken.
     pub fn is_half_full(&self, limits: &Limits) -> bool {
-        self.held.len() * 2 > limits.mailbox_messages_max
+        self.is_half_full_of_qos0(limits)
+            || self.held.len() * 2 > limits.mailbox_messages_max
             || self.held_bytes * 2 > limits.mailbox_bytes_max
-            || self.qos0.len() * 2 > limits.mailbox_messages_max
-            || self.qos0_bytes * 2 > limits.mailbox_bytes_max
+    }
+
+    fn is_half_full_of_qos0(&self, limits: &Limits) -> bool {
+        self.qos0.len() * 2 > limits.mailbox_messages_max || self.qos0_bytes * 2 > limits.mailbox_bytes_max
+    }
+
+    /// Whether more retained messages may be queued at once: what the store takes is no burden for the memory.
+    pub fn may_be_pumped(&self, stored_seat: bool, limits: &Limits) -> bool {
+        !(if stored_seat { self.is_half_full_of_qos0(limits) } else { self.is_half_full(limits) })
     }
 
     /// Whether a publisher should be read more slowly for the sake of this receiver, for two seconds at most until it has

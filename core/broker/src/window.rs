@@ -24,6 +24,8 @@ pub(crate) enum Slot {
     Sent(Item),
     /// QoS 2: PUBREC has come; until PUBCOMP.
     Released,
+    /// The same, over an earlier connection: of this connection's Receive Maximum it costs nothing.
+    Owed,
 }
 
 /// The ring.
@@ -80,8 +82,7 @@ impl Window {
         self.base = all.first().map_or(low, |first| first.0);
         for (position, is_released) in all {
             self.make_room(position);
-            self.slots.push_back(if is_released { Slot::Released } else { Slot::Waiting });
-            self.in_flight += usize::from(is_released);
+            self.slots.push_back(if is_released { Slot::Owed } else { Slot::Waiting });
         }
     }
 
@@ -130,6 +131,10 @@ impl Window {
             Slot::Done => return None,
             Slot::Waiting => {
                 self.slots[index] = Slot::Waiting; // it was sent over an earlier connection, and will be sent again
+                return None;
+            }
+            Slot::Owed => {
+                self.trim();
                 return None;
             }
             Slot::Released => None,
@@ -184,7 +189,7 @@ impl Window {
             match slot {
                 Slot::Done | Slot::Waiting => {}
                 Slot::Sent(item) => sent.push(item),
-                Slot::Released => released.push(self.base + index as u64),
+                Slot::Released | Slot::Owed => released.push(self.base + index as u64),
             }
         }
         (self.in_flight, self.bytes) = (0, 0);

@@ -114,7 +114,7 @@ impl Server {
         self.tasks.iter().for_each(JoinHandle::abort);
         self.shared.stopping.store(true, Ordering::Relaxed);
         let patience = tokio::time::Instant::now() + STOP_PATIENCE;
-        while self.shared.connections.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < patience {
+        while self.shared.serving.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < patience {
             self.shared.hub.wake_everybody();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -203,6 +203,7 @@ fn shared(
         client_id_bytes_max: config.limits.client_id_bytes_max,
         connections: AtomicUsize::new(0),
         connections_max: config.limits.connections_max,
+        serving: AtomicUsize::new(0),
         verbose: config.log.verbose,
         stopping: AtomicBool::new(false),
         assigned_ids: Names::default(),

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub client_id_bytes_max: usize,
     pub connections: AtomicUsize,
     pub connections_max: usize,
+    /// Connections that have a session: those whom a stop waits for.
+    pub serving: AtomicUsize,
     /// Log each packet.
     pub verbose: bool,
     /// The broker stops: connections end.

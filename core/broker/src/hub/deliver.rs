@@ -91,12 +91,18 @@ impl Hub {
     fn deliver_to_one(&self, group: &Arc<Group<Arc<Seat>>>, staged: &mut Staged, ends: &mut Ends<'_>, now: Now) {
         let members = group.members();
         let first = group.turn();
+        let mut full = false;
         for want_live in [true, false] {
             for step in 0..members.len() {
                 let member = &members[(first + step) % members.len()];
                 let seat = &member.subscriber;
+                let qos = member.qos.min(staged.message.qos);
                 let mut mail = seat.mail.lock();
                 if matches!(mail.state, SeatState::Live) != want_live {
+                    continue;
+                }
+                if !mail.has_room(seat.stored, qos, staged.message.size(), &self.limits) {
+                    full = true;
                     continue;
                 }
                 let terms = Terms {
@@ -111,6 +117,7 @@ impl Hub {
                 }
             }
         }
+        self.counters.dropped_group_full.add(u64::from(full));
     }
 
     /// The second half: one lock of the journal for all that the turn appends. Gives the ticket, 0 if nothing was appended.

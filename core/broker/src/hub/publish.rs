@@ -111,7 +111,11 @@ impl Hub {
                 > self.limits.retained_bytes_max;
         if full && !forced && !parts.payload.is_empty() {
             self.counters.refused_retained_full.add(1);
-            return Err(ReasonCode::QUOTA_EXCEEDED);
+            if parts.qos != Qos::AtMostOnce {
+                return Err(ReasonCode::QUOTA_EXCEEDED);
+            }
+            drop(board);
+            return Ok((Arc::new(message), route)); // there is no answer to refuse it with: it goes on, and is not kept
         }
         message.id = self.take_message_id();
         let message = Arc::new(message);

@@ -27,6 +27,10 @@ pub(crate) struct RetainedCursor {
 }
 
 impl RetainedCursor {
+    pub(crate) fn into_filter(self) -> Box<str> {
+        self.filter
+    }
+
     /// Whether it belongs to that filter.
     pub(crate) fn is_for(&self, filter: &str) -> bool {
         *self.filter == *filter
@@ -87,7 +91,7 @@ impl Hub {
         let mut mail = seat.mail.lock();
         let mut last: Option<Arc<Message>> = None;
         for message in page {
-            if !seat.stored && mail.is_half_full(&self.limits) {
+            if !mail.may_be_pumped(seat.stored, &self.limits) {
                 after = last.map(|last| last.topic().into()).or(cursor.after.take());
                 break;
             }

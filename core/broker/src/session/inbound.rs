@@ -60,7 +60,9 @@ impl Session {
             Packet::Subscribe(subscribe) => self.on_subscribe(hub, subscribe, turn, now)?,
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(hub, unsubscribe, turn)?,
             Packet::PingReq => Step::Pong, // [MQTT-3.12.4-1]
-            Packet::Disconnect(disconnect) => self.on_disconnect(disconnect.reason, disconnect.session_expiry_secs)?,
+            Packet::Disconnect(disconnect) => {
+                self.on_disconnect(hub, disconnect.reason, disconnect.session_expiry_secs)?
+            }
             Packet::Auth(_) => {
                 return Err(Close {
                     reason: ReasonCode::PROTOCOL_ERROR,
@@ -287,7 +289,7 @@ impl Session {
                 }
                 turn.answers.push(Answer::PubRel(packet_id)); // [MQTT-4.3.3-4]
             }
-            Some((_, Slot::Released)) => turn.answers.push(Answer::PubRel(packet_id)),
+            Some((_, Slot::Released | Slot::Owed)) => turn.answers.push(Answer::PubRel(packet_id)),
             Some((_, Slot::Waiting)) => {}
             _ => turn.answers.push(Answer::PubRelUnknown(packet_id)),
         }
@@ -303,7 +305,7 @@ impl Session {
     }
 
     fn on_pubcomp(&mut self, packet_id: u16, turn: &mut Turn) {
-        if !matches!(self.window.get(packet_id), Some((_, Slot::Released))) {
+        if !matches!(self.window.get(packet_id), Some((_, Slot::Released | Slot::Owed))) {
             return;
         }
         self.window.finish(packet_id);
@@ -313,7 +315,7 @@ impl Session {
         }
     }
 
-    fn on_disconnect(&mut self, reason: ReasonCode, expiry_secs: Option<u32>) -> Result<Step, Close> {
+    fn on_disconnect(&mut self, hub: &Hub, reason: ReasonCode, expiry_secs: Option<u32>) -> Result<Step, Close> {
         if let Some(secs) = expiry_secs {
             if self.state.record.expiry_secs == 0 && secs != 0 {
                 // section 3.14.2.2.2
@@ -322,7 +324,7 @@ impl Session {
                     what: "DISCONNECT gives a session expiry to a session that had none",
                 });
             }
-            self.expiry_override = Some(secs);
+            self.expiry_override = Some(secs.min(hub.limits.session_expiry_max_secs.unwrap_or(u32::MAX)));
         }
         self.asked_for_will = reason != ReasonCode::SUCCESS; // only 0x00 deletes the Will [MQTT-3.1.2-10]
         Ok(Step::Goodbye)

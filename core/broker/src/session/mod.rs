@@ -157,6 +157,7 @@ impl Session {
     /// Takes it apart at the end of the connection. What was in flight or about to be goes back into the queue, in order.
     pub(crate) fn unload(mut self: Box<Self>) -> (Arc<Seat>, SessionState, VecDeque<Item>) {
         self.state.low = self.window.low().max(self.state.low);
+        self.state.unfinished.extend(self.cursors.drain(..).map(RetainedCursor::into_filter));
         let (sent, released) = self.window.unload();
         self.state.released = released;
         let mut leftovers: VecDeque<Item> = sent.into();

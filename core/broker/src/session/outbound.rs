@@ -30,6 +30,8 @@ pub struct PageItem {
 
 /// Bytes of bodies that one page may bring.
 const PAGE_BYTES: usize = 256 << 10;
+/// What the Topic Alias property adds to a packet at most: itself, and a byte more for each of the two lengths around it.
+const ALIAS_BYTES: usize = 5;
 /// Messages of one page.
 const PAGE_MESSAGES: usize = 512;
 
@@ -150,8 +152,10 @@ impl Session {
             let known = self.aliases_out.get(message.topic()).copied();
             if known.is_some() {
                 packet.topic = b"";
+                packet.topic_alias = known;
+            } else if packet.size() + ALIAS_BYTES <= self.packet_size_max {
+                packet.topic_alias = self.new_alias(message.topic());
             }
-            packet.topic_alias = known.or_else(|| self.new_alias(message.topic()));
         }
         packet.encode(out);
         hub.counters.messages_sent.add(1);

@@ -23,6 +23,9 @@ pub(crate) struct SessionState {
     /// Whether the store has a row of it.
     pub has_row: bool,
     pub subscriptions: HashMap<Box<str>, (SubscriptionOptions, Option<u32>), ahash::RandomState>,
+    /// Filters whose SUBSCRIBE was not answered because its retained messages were still being queued when the connection
+    /// ended: to the client they are new. As many as there are subscriptions.
+    pub unfinished: HashSet<Box<str>, ahash::RandomState>,
     /// Inbound QoS 2 packet ids that wait for PUBREL. At most 65,535 of them: there are no more ids.
     pub received: HashSet<u16, ahash::RandomState>,
     /// Outbound QoS 2 exchanges that wait for PUBCOMP; only while parked.
@@ -42,6 +45,7 @@ impl SessionState {
             record,
             has_row: false,
             subscriptions: HashMap::with_hasher(hasher.clone()),
+            unfinished: HashSet::with_hasher(hasher.clone()),
             received: HashSet::with_hasher(hasher),
             released: Vec::new(),
             low: 0,

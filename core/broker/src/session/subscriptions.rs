@@ -65,6 +65,7 @@ impl Session {
             return ReasonCode::QUOTA_EXCEEDED;
         }
         let (is_new, cursor) = hub.subscribe(&self.seat, shared, options, id);
+        let is_new = self.state.unfinished.remove(filter) || is_new;
         self.state.subscriptions.insert(filter.into(), (options, id));
         if self.seat.stored {
             let session = self.seat.number;
@@ -97,7 +98,7 @@ impl Session {
     /// Whether [`Session::pump`] has something to do now. With a full mailbox it has not: what drains that comes first.
     #[must_use]
     pub fn is_pumping(&self, hub: &Hub) -> bool {
-        !self.cursors.is_empty() && (self.seat.stored || !self.seat.mail.lock().is_half_full(&hub.limits))
+        !self.cursors.is_empty() && self.seat.mail.lock().may_be_pumped(self.seat.stored, &hub.limits)
     }
 
     pub(super) fn on_unsubscribe(&mut self, hub: &Hub, packet: &Unsubscribe, turn: &mut Turn) -> Result<Step, Close> {
@@ -108,6 +109,7 @@ impl Session {
         }
         let mut reasons = Vec::with_capacity(packet.filters.len());
         for filter in &packet.filters {
+            self.state.unfinished.remove(&**filter);
             if self.state.subscriptions.remove(&**filter).is_none() {
                 reasons.push(ReasonCode::NO_SUBSCRIPTION_EXISTED);
                 continue;

@@ -13,7 +13,7 @@ const DEPTH: usize = 3;
 
 /// Counts changes of the tree, apart for filters that have nothing to do with each other. Read without the tree's lock.
 ///
-/// A filter is counted under its first levels before a wildcard, [`DEPTH`] at most. A topic can only match filters that are
+/// A filter is counted under its first levels before a wildcard, a few at most. A topic can only match filters that are
 /// counted under one of its own first levels, or under none because they begin with a wildcard; so its stamp is the sum
 /// of those few counters. As none ever goes back, the sum is another one as soon as one of them is.
 pub struct Stamps {

@@ -105,8 +105,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     // In a box of its own, so that what a CONNECT needs is not carried by the connection for the rest of its life.
     let connection = Box::pin(handshake::handshake(shared.clone(), stream, peer)).await;
     if let Some(mut connection) = connection {
+        shared.serving.fetch_add(1, Ordering::Relaxed);
         let end = std::future::poll_fn(|cx| connection.poll(cx)).await;
         Box::pin(connection.farewell(end)).await;
+        shared.serving.fetch_sub(1, Ordering::Relaxed);
     }
     shared.connections.fetch_sub(1, Ordering::Relaxed);
 }
