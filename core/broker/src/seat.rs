@@ -413,3 +413,7 @@ impl Subscriber for Arc<Seat> {
         self.number
     }
 }
+
+#[cfg(test)]
+#[path = "seat_tests.rs"]
+mod tests;

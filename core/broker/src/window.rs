@@ -196,3 +196,7 @@ impl Window {
         (sent, released)
     }
 }
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;

@@ -19,7 +19,7 @@ pub(crate) async fn read(stores: Arc<Stores>, session: u64, ids: Vec<u64>) -> Re
     for row in &page.rows {
         let stored =
             read_message(row, session).map_err(|error| StoreError::new(Decision::Corrupt, error.to_string()))?;
-        let Stored { message_id, receipt, body } = stored;
+        let Stored { message_id, receipts, body } = stored;
         let message = match body {
             Body::Whole(message) => message,
             Body::Elsewhere(partial) => {
@@ -28,13 +28,7 @@ pub(crate) async fn read(stores: Arc<Stores>, session: u64, ids: Vec<u64>) -> Re
                 partial.complete(&row.value)
             }
         };
-        let Some(receipt) = receipt else { continue };
-        items.push(PageItem {
-            message_id,
-            message,
-            retain: receipt.retain,
-            subscription_ids: receipt.subscription_ids,
-        });
+        items.extend(PageItem::each(&message, receipts));
     }
     Ok(items)
 }

@@ -26,8 +26,8 @@ const DURABLE_BATCH: u64 = 1;
 pub struct Stored {
     /// Its id.
     pub message_id: u64,
-    /// The session's part in it; `None` if it has none.
-    pub receipt: Option<Receipt>,
+    /// The session's parts in it: none, one, or more if it came by several subscriptions.
+    pub receipts: Vec<Receipt>,
     /// The message, or what of it the row has.
     pub body: Body,
 }
@@ -100,13 +100,13 @@ pub fn body_keys(ids: &[u64]) -> Keys {
 pub fn read_message(row: &Row, for_session: SessionNumber) -> Result<Stored, LedgerError> {
     let read = || {
         let message_id = key::read_number(&row.key)?;
-        let mut receipt = None;
+        let mut receipts = Vec::new();
         let header = read_waiting(&row.value, |receiver| {
-            if receiver.session == for_session && receipt.is_none() {
-                receipt = Some(receiver);
+            if receiver.session == for_session {
+                receipts.push(receiver);
             }
         })?;
-        Some(Stored { message_id, receipt, body: header.body(message_id) })
+        Some(Stored { message_id, receipts, body: header.body(message_id) })
     };
     read().ok_or_else(|| LedgerError::corrupt(Table::Message, &row.key))
 }

@@ -7,7 +7,7 @@ use hikyaku_types::{Now, Qos};
 use smallvec::SmallVec;
 
 use super::{PENDING, Session};
-use crate::change::{Change, Phase, Position};
+use crate::change::{Change, Phase, Position, Receipt};
 use crate::hub::Hub;
 use crate::journal::Entry;
 use crate::message::Message;
@@ -18,14 +18,26 @@ use crate::window::{Slot, packet_id};
 /// A message that was read from the store for a session.
 #[derive(Clone, Debug)]
 pub struct PageItem {
-    /// Its id.
-    pub message_id: u64,
+    /// Its place in the session's queue.
+    pub position: Position,
     /// The message.
     pub message: Arc<Message>,
     /// The RETAIN flag that the receiver sees.
     pub retain: bool,
     /// The Subscription Identifiers that the receiver sees.
     pub subscription_ids: SmallVec<[u32; 1]>,
+}
+
+impl PageItem {
+    /// A message as a session's receipts name it: one item for each. Overlapping shared and plain subscriptions make two.
+    pub fn each(message: &Arc<Message>, receipts: Vec<Receipt>) -> impl Iterator<Item = Self> {
+        receipts.into_iter().map(|receipt| Self {
+            position: receipt.position,
+            message: message.clone(),
+            retain: receipt.retain,
+            subscription_ids: receipt.subscription_ids,
+        })
+    }
 }
 
 /// Bytes of bodies that one page may bring.
@@ -201,16 +213,18 @@ impl Session {
     pub fn on_page(&mut self, hub: &Hub, page: Option<Vec<PageItem>>, turn: &mut Turn) {
         self.fetching = false;
         let Some(page) = page else { return };
-        let mut found = page.into_iter().peekable();
+        let mut found = page;
+        found.sort_unstable_by_key(|row| row.position);
         for mut item in std::mem::take(&mut self.page) {
-            match found.next_if(|row| row.message_id == item.message_id) {
-                Some(row) => {
-                    item.body = Some(row.message);
+            match found.binary_search_by_key(&item.position, |row| row.position) {
+                Ok(index) => {
+                    let row = &found[index];
+                    item.body = Some(row.message.clone());
                     item.retain = row.retain;
-                    item.subscription_ids = row.subscription_ids;
+                    item.subscription_ids = row.subscription_ids.clone();
                     self.ready.push_back(item);
                 }
-                None => {
+                Err(_) => {
                     hub.counters.bodies_missing.add(1);
                     self.drop_queued(&item, turn);
                 }

@@ -264,3 +264,19 @@ fn a_verdict_is_for_one_packet() {
     assert_eq!(world.hear(&mut client), ["puback 1 87"]);
     assert_eq!(world.hear(&mut receiver), ["later=x q0"]);
 }
+
+/// Each filter of a SUBSCRIBE has its own question and its own verdict.
+#[test]
+fn each_filter_has_its_verdict() {
+    let mut world = World::new();
+    let mut client = world.connect(&clean("client"));
+    let filters = [("later", options(Q0)), ("a", options(Q1)), ("denied", options(Q1)), ("later", options(Q2))];
+    let packet = subscribe_packet(1, &filters, None);
+    for verdict in [false, true] {
+        assert!(matches!(world.ask(&mut client, &packet), Ok(Step::Ask(_))));
+        assert_eq!(world.hub.subscriptions(), 0, "nothing is done by halves");
+        client.session.on_verdict(verdict);
+    }
+    assert_eq!(world.ask(&mut client, &packet), Ok(Step::Next));
+    assert_eq!(world.hear(&mut client), ["suback 1 87 01 87 02"]);
+}

@@ -244,3 +244,21 @@ fn a_publisher_is_pressed_for_two_seconds_at_most() {
     assert_eq!(world.hear(&mut receiver).len(), 4);
     assert!(!pressed(&mut world) && !pressed(&mut world) && pressed(&mut world), "and anew once it has been drained");
 }
+
+/// A receiver that reads and does not acknowledge presses no longer than one that does not read.
+#[test]
+fn a_receiver_that_does_not_acknowledge_presses_for_two_seconds_at_most() {
+    let mut world = World::with(Limits { mailbox_messages_max: 4, ..Limits::default() });
+    let mut receiver = world.connect(&AttachRequest { receive_maximum: 1, ..clean("receiver") });
+    world.subscribe(&mut receiver, "a", options(Q1));
+    let mut client = world.connect(&clean("client"));
+    let mut pressed = 0;
+    for _ in 0..50 {
+        world.send(&mut client, Q1, "a", &["x"]);
+        pressed += usize::from(world.turn.pressed);
+        world.hear(&mut client);
+        world.hear(&mut receiver);
+        world.pass(100);
+    }
+    assert_eq!(pressed, 20);
+}

@@ -130,6 +130,23 @@ fn a_will_whose_time_has_come_is_not_cancelled() {
     }
 }
 
+/// The Will of the new connection is not taken for that of the old.
+#[test]
+fn a_client_that_comes_back_brings_a_new_will() {
+    for (delay_secs, expected) in [(0, 1), (10, 0)] {
+        let (mut world, mut watcher, request) = world_of_wills(delay_secs);
+        let client = world.connect(&request);
+        world.leave(client, LOST);
+        let client = world.connect(&AttachRequest { will: will("new", 0), ..persistent("client") });
+        assert_eq!(world.settle(&mut watcher).len(), expected);
+        assert_eq!(world.rows(Table::Will), 1);
+        world.leave(client, LOST);
+        world.tick();
+        let said = world.settle(&mut watcher);
+        assert!(said.len() == 1 && said[0].starts_with("will=new"), "{said:?}");
+    }
+}
+
 /// A clean start ends the session, so its delayed Will is due.
 #[test]
 fn a_clean_start_makes_a_delayed_will_due() {

@@ -252,9 +252,7 @@ fn read_page(store: &Forgetful, session: u64, ids: &[u64]) -> Vec<PageItem> {
                 partial.complete(&bodies.rows[0].value)
             }
         };
-        let Some(receipt) = stored.receipt else { continue };
-        let (retain, subscription_ids) = (receipt.retain, receipt.subscription_ids);
-        items.push(PageItem { message_id: stored.message_id, message, retain, subscription_ids });
+        items.extend(PageItem::each(&message, stored.receipts));
     }
     items
 }

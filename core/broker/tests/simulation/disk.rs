@@ -247,13 +247,7 @@ impl Disk {
                     partial.complete(&row.value)
                 }
             };
-            let Some(receipt) = stored.receipt else { continue };
-            items.push(PageItem {
-                message_id,
-                message,
-                retain: receipt.retain,
-                subscription_ids: receipt.subscription_ids,
-            });
+            items.extend(PageItem::each(&message, stored.receipts));
         }
         Ok(items)
     }
