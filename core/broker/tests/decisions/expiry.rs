@@ -1,6 +1,6 @@
 //! What does the clock end? Sessions, their queues, retained messages.
 
-use hikyaku_broker::AttachRequest;
+use hikyaku_broker::{AttachRequest, Limits};
 use hikyaku_protocol::{Disconnect, Packet, Publish};
 use hikyaku_traits::Table;
 use hikyaku_types::ReasonCode;
@@ -133,4 +133,15 @@ fn a_retained_message_expires() {
     world.tick();
     world.commit();
     assert_eq!((world.rows(Table::Retained), world.hub.retained(), world.hub.next_deadline()), (1, 1, None));
+}
+
+/// DISCONNECT cannot ask for a longer session than the limit allows.
+#[test]
+fn a_goodbye_is_held_to_the_longest_expiry() {
+    let mut world = World::with(Limits { session_expiry_max_secs: Some(60), ..Limits::default() });
+    let client = world.connect(&AttachRequest { expiry_secs: 60, ..persistent("client") });
+    world.disconnect(client, ReasonCode::SUCCESS, Some(u32::MAX));
+    world.pass(60_000);
+    world.tick();
+    assert_eq!(world.hub.sessions(), 0);
 }

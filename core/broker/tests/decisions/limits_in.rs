@@ -144,3 +144,14 @@ fn the_journal_is_limited_in_bytes() {
     world.send(&mut client, Q1, "a", &[&large]);
     assert!(!world.hub.is_congested(), "nothing is left over in the sum");
 }
+
+/// QoS 0 has no answer to be refused with: beyond the limit of retained messages it is delivered, and not kept.
+#[test]
+fn a_retained_message_of_qos_0_beyond_the_limit_is_delivered() {
+    let mut world = World::with(Limits { retained_messages_max: 0, ..Limits::default() });
+    let mut receiver = world.clean_subscriber("receiver", "a", Q0);
+    let mut client = world.connect(&clean("client"));
+    world.publish(&mut client, retained("a", "x")).unwrap();
+    assert_eq!(world.hear(&mut receiver), ["a=x q0"]);
+    assert_eq!((world.hub.retained(), world.hub.counters.refused_retained_full.get()), (0, 1));
+}

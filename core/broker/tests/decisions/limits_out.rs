@@ -262,3 +262,18 @@ fn a_receiver_that_does_not_acknowledge_presses_for_two_seconds_at_most() {
     }
     assert_eq!(pressed, 20);
 }
+
+/// A topic alias never makes a packet larger than its client takes.
+#[test]
+fn an_alias_does_not_make_a_packet_too_large() {
+    let mut world = World::new();
+    let request = AttachRequest { packet_size_max: 24, topic_alias_maximum: 5, ..clean("receiver") };
+    let mut receiver = world.connect(&request);
+    world.subscribe(&mut receiver, "abc", options(Q0));
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q0, "abc", &["0123456789abcdef", "x", "0123456789abcdef"]); // 2 + 5 + 1 + 16
+    assert_eq!(
+        world.hear(&mut receiver),
+        ["abc=0123456789abcdef q0", "abc=x q0 alias 1", "=0123456789abcdef q0 alias 1"]
+    );
+}

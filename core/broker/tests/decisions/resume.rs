@@ -209,3 +209,28 @@ fn a_page_may_be_asked_for_again() {
     assert!(world.settle(&mut receiver).is_empty());
     assert_eq!(world.rows(Table::Message), 0);
 }
+
+/// A PUBREL that is sent again costs nothing of the new connection's Receive Maximum, and its PUBCOMP gives nothing back.
+#[test]
+fn a_pubrel_that_is_sent_again_costs_no_quota() {
+    let mut world = World::new();
+    let mut receiver = world.subscriber("receiver", "a", Q2);
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q2, "a", &["1"]);
+    world.settle(&mut receiver);
+    world.ack(&mut receiver, AckKind::PubRec, 2);
+    world.settle(&mut receiver);
+    world.leave(receiver, LOST);
+    world.send(&mut client, Q1, "a", &["2", "3"]);
+    world.commit();
+    let few = || AttachRequest { receive_maximum: 1, ..persistent("receiver") };
+    let receiver = world.connect(&few());
+    world.leave(receiver, LOST);
+    let mut receiver = world.connect(&few());
+    assert_eq!(world.settle(&mut receiver), ["pubrel 2", "a=2 q1 #3"], "owed as long as there is no PUBCOMP");
+    world.ack(&mut receiver, AckKind::PubComp, 2);
+    assert!(world.settle(&mut receiver).is_empty());
+    world.ack(&mut receiver, AckKind::PubAck, 3);
+    assert_eq!(world.settle(&mut receiver), ["a=3 q1 #4"]);
+    assert_eq!(world.rows(Table::Inflight), 0);
+}

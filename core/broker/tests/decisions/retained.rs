@@ -189,3 +189,46 @@ fn retain_as_published_keeps_the_flag() {
         keep(&mut world, &mut client, "");
     }
 }
+
+/// A connection that ends between two pages leaves a subscription that was not acknowledged: to the client it is new.
+#[test]
+fn a_subscription_that_was_cut_short_is_still_new() {
+    let topics: Vec<_> = (0..600).map(|number| format!("a/{number:03}")).collect();
+    let kept: Vec<_> = topics.iter().map(|topic| (topic.as_str(), "x")).collect();
+    let (mut world, _client) = world_with(&kept);
+    let mut receiver = world.connect(&persistent("receiver"));
+    let packet = subscribe_packet(1, &[("a/+", handling(Q1, RetainHandling::IfNew))], None);
+    world.ask(&mut receiver, &packet).unwrap();
+    world.leave(receiver, Ending::Normal);
+    world.commit();
+    for expected in [600, 0] {
+        let mut receiver = world.connect(&persistent("receiver"));
+        world.settle(&mut receiver);
+        world.ask(&mut receiver, &packet).unwrap();
+        let said = world.settle(&mut receiver);
+        assert_eq!(said.iter().filter(|line| line.starts_with("a/")).count(), expected);
+        world.leave(receiver, Ending::Normal);
+        world.commit();
+    }
+}
+
+/// One SUBSCRIBE of several filters brings more at QoS 0 than a mailbox holds, and none of it is lost.
+#[test]
+fn several_filters_do_not_overfill_the_mailbox() {
+    for request in [clean("receiver"), persistent("receiver")] {
+        let mut world = World::with(hikyaku_broker::Limits { mailbox_messages_max: 4, ..Default::default() });
+        let mut client = world.connect(&clean("client"));
+        let topics = ["a/1", "a/2", "a/3", "b/1", "b/2", "b/3", "c/1", "c/2", "c/3", "c/4", "c/5", "c/6"];
+        for topic in topics {
+            world.publish(&mut client, retained(topic, "x")).unwrap();
+        }
+        world.commit();
+        let mut receiver = world.connect(&request);
+        let filters = ["a/+", "b/+", "c/+"].map(|filter| (filter, options(Q0)));
+        world.ask(&mut receiver, &subscribe_packet(1, &filters, None)).unwrap();
+        let said = world.settle(&mut receiver);
+        let values = said.iter().filter(|line| line.ends_with("retain"));
+        assert!(values.eq(&topics.map(|topic| format!("{topic}=x q0 retain"))), "{said:?}");
+        assert_eq!(world.hub.counters.dropped_mailbox_full.get(), 0);
+    }
+}

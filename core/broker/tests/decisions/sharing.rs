@@ -1,7 +1,8 @@
 //! Who gets a message of a shared subscription, and what of a client's several subscriptions?
 
 use hikyaku_broker::AttachRequest;
-use hikyaku_protocol::Publish;
+use hikyaku_protocol::{AckKind, Publish};
+use hikyaku_traits::Table;
 use hikyaku_types::{ProtocolVersion, SubscriptionOptions};
 
 use crate::world::*;
@@ -187,4 +188,37 @@ fn aliases_to_a_client_are_limited() {
         world.send(&mut client, Q0, topic, &["x"]);
     }
     assert_eq!(world.hear(&mut receiver), ["long/one=x q0 alias 1", "long/two=x q0", "=x q0 alias 1"]);
+}
+
+/// A session that gets a message by a plain and by a shared subscription gets it twice, each as that subscription says, and
+/// finishes each on its own.
+#[test]
+fn a_plain_and_a_shared_subscription_bring_two_messages() {
+    let mut world = World::new();
+    let mut receiver = world.connect(&persistent("receiver"));
+    world.subscribe_as(&mut receiver, "a", options(Q1), Some(1));
+    world.subscribe_as(&mut receiver, "$share/g/a", options(Q2), Some(2));
+    world.leave(receiver, LOST);
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q2, "a", &["x"]);
+    world.commit();
+    let mut receiver = world.connect(&persistent("receiver"));
+    assert_eq!(world.settle(&mut receiver), ["a=x q1 #2 sub 1", "a=x q2 #3 sub 2"]);
+    world.ack(&mut receiver, AckKind::PubAck, 2);
+    world.settle(&mut receiver);
+    assert_eq!(world.rows(Table::Message), 1);
+    world.ack(&mut receiver, AckKind::PubRec, 3);
+    world.settle(&mut receiver);
+    assert_eq!(world.rows(Table::Message), 0);
+}
+
+/// A message that no member has room for is counted once, and one that another member takes is not counted.
+#[test]
+fn what_a_group_drops_is_counted_once() {
+    let mut world = World::with(hikyaku_broker::Limits { mailbox_messages_max: 1, ..Default::default() });
+    let _members = ["1", "2", "3"].map(|name| world.clean_subscriber(name, "$share/g/a", Q1));
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q1, "a", &["1", "2", "3", "4", "5"]);
+    let counters = &world.hub.counters;
+    assert_eq!((counters.dropped_group_full.get(), counters.dropped_mailbox_full.get()), (2, 0));
 }
