@@ -36,8 +36,7 @@ fn a_session_that_expires_leaves_nothing_behind() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// A sweep waits for a message whose publisher has put it into the mailbox and not into the journal yet, and a message that
-/// others have goes only for the session that ended.
+/// A message that others wait for goes only for the session that has ended.
 #[test]
 fn a_sweep_leaves_what_others_wait_for() {
     let mut world = World::new();

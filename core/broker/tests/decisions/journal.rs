@@ -123,7 +123,7 @@ fn qos_2_is_written_in_full() {
     assert_eq!(world.rows(Table::Inflight), 0);
 }
 
-/// A publish, the id it takes, its retained value and all its receivers are one append; a Will is one with its clearing.
+/// A publish, the id it takes, its retained value and all receivers are one append; a Will is one with its clearing.
 #[test]
 fn one_publish_is_one_append() {
     let mut world = World::new();

@@ -86,8 +86,8 @@ fn subscriptions_are_limited() {
     assert_eq!(world.settle(&mut client), ["unsuback 9 00", "suback 10 01"]);
 }
 
-/// A retained message beyond the limit of messages is refused and counted; one in the place of another, and one that clears,
-/// are taken.
+/// A retained message beyond the limit of messages is refused and counted; one in the place of another, and one that
+/// clears, are taken.
 #[test]
 fn retained_messages_are_limited_in_number() {
     let mut world = World::with(Limits { retained_messages_max: 2, ..Limits::default() });

@@ -1,5 +1,5 @@
-//! What does the core decide? A hub and sessions, driven by hand: every packet, commit and tick of the clock is a line of the
-//! test, and what comes out is read by a reader of its own.
+//! What does the core decide? A hub and sessions, driven by hand: every packet, commit and tick of the clock is a line of
+//! the test, and what comes out is read by a reader of its own.
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 

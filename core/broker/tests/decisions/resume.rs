@@ -147,7 +147,7 @@ fn an_acknowledgement_of_nothing_changes_nothing() {
     assert_eq!(world.rows(Table::Message), 1);
 }
 
-/// Packet ids follow the positions round the corner; where the id of an old message is still in use, sending waits for it.
+/// Packet ids follow the positions round the corner; where an old message still has the id, sending waits for it.
 #[test]
 fn no_packet_id_is_used_twice() {
     let mut world = World::new();
@@ -210,7 +210,7 @@ fn a_page_may_be_asked_for_again() {
     assert_eq!(world.rows(Table::Message), 0);
 }
 
-/// A PUBREL that is sent again costs nothing of the new connection's Receive Maximum, and its PUBCOMP gives nothing back.
+/// A PUBREL that is sent again costs nothing of the new Receive Maximum, and its PUBCOMP gives nothing back.
 #[test]
 fn a_pubrel_that_is_sent_again_costs_no_quota() {
     let mut world = World::new();

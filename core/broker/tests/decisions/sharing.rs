@@ -190,8 +190,8 @@ fn aliases_to_a_client_are_limited() {
     assert_eq!(world.hear(&mut receiver), ["long/one=x q0 alias 1", "long/two=x q0", "=x q0 alias 1"]);
 }
 
-/// A session that gets a message by a plain and by a shared subscription gets it twice, each as that subscription says, and
-/// finishes each on its own.
+/// A session that gets a message by a plain and by a shared subscription gets it twice, each as that subscription says,
+/// and finishes each on its own.
 #[test]
 fn a_plain_and_a_shared_subscription_bring_two_messages() {
     let mut world = World::new();
