@@ -120,7 +120,10 @@ impl Writer {
                 return Err(error);
             }
             if self.hub.is_store_up() {
-                tracing::error!(store = %self.stores.files(), "{error}. Nothing is acknowledged that is not stored; trying again until it can be.");
+                let said = error.message.trim_end_matches('.');
+                tracing::error!(
+                    "{said}. Until then nothing is acknowledged that is not stored, and what needs the store is refused."
+                );
                 self.hub.set_store_up(false);
             }
             tokio::time::sleep(backoff).await;
