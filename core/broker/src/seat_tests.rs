@@ -109,6 +109,19 @@ fn a_page_is_limited() {
     assert_eq!(mail.stored_bytes, 0);
 }
 
+/// A page that what was in flight has filled ends there: nothing in memory overtakes what is on disk.
+#[test]
+fn a_full_page_lets_nothing_overtake() {
+    let (_, mut mail) = mailbox(SeatState::Live, &[2, 2, 2]);
+    mail.returned = mail.held.drain(..1).collect();
+    mail.held_bytes -= 2;
+    mail.settle(2, &Limits { mailbox_messages_max: 2, ..Limits::default() });
+    assert_eq!((mail.returned.len(), mail.stored.len(), mail.held.len()), (1, 1, 1));
+    let (mut ready, mut page) = (VecDeque::new(), Vec::new());
+    mail.take(10, 1, true, &mut ready, &mut page);
+    assert_eq!((positions(&ready), page.len()), (vec![1], 0));
+}
+
 /// A bell that has rung rings no more until somebody has come to look.
 #[test]
 fn a_bell_rings_once() {

@@ -85,6 +85,24 @@ fn each_receiver_finds_its_own_message() {
     assert_eq!(world.rows(Table::Message), 1);
 }
 
+/// A session that is there twice for one message is left out once for each.
+#[test]
+fn a_receiver_that_is_there_twice_is_left_out_once_for_each() {
+    let mut world = World::new();
+    let mut receiver = world.subscriber("receiver", "a", Q1);
+    world.subscribe(&mut receiver, "$share/g/a", options(Q1));
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q1, "a", &["1"]);
+    assert_eq!(world.hear(&mut receiver), ["a=1 q1 #2", "a=1 q1 #3"]);
+    world.ack(&mut receiver, AckKind::PubAck, 3);
+    let sealed = world.hub.seal().unwrap();
+    assert_eq!(shown(&sealed), ["a for 1"]);
+    world.apply(sealed);
+    world.ack(&mut receiver, AckKind::PubAck, 2);
+    world.commit();
+    assert_eq!(world.rows(Table::Message), 0);
+}
+
 /// That an id is taken, and a retained value, are written whatever becomes of the receivers.
 #[test]
 fn received_and_retain_are_never_left_out() {
