@@ -144,7 +144,8 @@ impl Journal {
 }
 
 fn weight(change: &Change) -> usize {
-    const SMALL: usize = 64;
+    /// What a change costs beside its bytes: its place in the list, and its record on the way to the store.
+    const SMALL: usize = 160;
     match change {
         Change::Publish { message, receivers } => message.size() + SMALL + receivers.len() * SMALL,
         Change::Retain { message } => message.size() + SMALL,

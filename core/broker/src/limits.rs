@@ -53,7 +53,7 @@ impl Default for Limits {
             subscriptions_max: 10_000,
             retained_messages_max: 10_000_000,
             retained_bytes_max: 1 << 30,
-            journal_bytes_max: 256 << 20,
+            journal_bytes_max: 32 << 20,
             keep_alive_max_secs: None,
             session_expiry_max_secs: None,
             packet_size_max: 1 << 20,

@@ -7,7 +7,7 @@ use clap::Parser;
 use hikyaku_server::Server;
 use hikyaku_server::banner::banner;
 use hikyaku_server::cli::{Cli, Next};
-use hikyaku_server::config::Loaded;
+use hikyaku_server::config::{Backend, Loaded, Storage};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The broker could not start, or its store could not be used any more.
@@ -72,7 +72,7 @@ async fn serve(loaded: &Loaded) -> ExitCode {
                 .filter(|(_, count)| *count > 0)
                 .map(|(name, count)| format!("{name}={count}"))
                 .collect();
-            tracing::info!("stopped; everything acknowledged is on disk. {}", counts.join(" "));
+            tracing::info!("stopped{}. {}", kept(&loaded.config.storage), counts.join(" "));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -80,6 +80,11 @@ async fn serve(loaded: &Loaded) -> ExitCode {
             ExitCode::from(EXIT_FAILED)
         }
     }
+}
+
+/// What an orderly end leaves, whatever the durability.
+fn kept(storage: &Storage) -> &'static str {
+    if storage.backend == Backend::Memory { "; memory is gone" } else { "; everything acknowledged is on disk" }
 }
 
 /// Ends with SIGTERM or SIGINT.

@@ -78,6 +78,7 @@ impl Hub {
         let mut mail = Mail::new(SeatState::Gone, recovered.next_position);
         let sent_end =
             recovered.outbound.iter().map(|out| out.position + 1).max().unwrap_or(0).max(recovered.sent_mark);
+        mail.stored.reserve_exact(recovered.queue.len());
         for entry in recovered.queue {
             let sent_durably = sent.contains(&entry.position);
             let dup = sent_durably || entry.position < recovered.sent_mark || entry.position < window_end;

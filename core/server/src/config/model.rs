@@ -204,7 +204,7 @@ impl Default for Limits {
             retained_bytes_max: GIB as usize,
             keep_alive_max_secs: None,
             session_expiry_max_secs: None,
-            journal_bytes_max: (256 * MIB) as usize,
+            journal_bytes_max: (32 * MIB) as usize,
         }
     }
 }
