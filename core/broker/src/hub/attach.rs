@@ -69,7 +69,9 @@ impl Hub {
             let mut mail = seat.mail.lock();
             match std::mem::replace(&mut mail.state, SeatState::Live) {
                 SeatState::Live => {
-                    mail.takeover.push(waker.clone()); // [MQTT-3.1.4-3]
+                    if !mail.takeover.iter().any(|other| other.will_wake(waker)) {
+                        mail.takeover.push(waker.clone()); // [MQTT-3.1.4-3]
+                    }
                     drop(mail);
                     seat.wake();
                     return Attached::Wait;

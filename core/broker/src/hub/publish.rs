@@ -133,5 +133,8 @@ type Matched = (Arc<Message>, SharedRoute);
 
 fn needs_store(route: &Route<Arc<Seat>>) -> bool {
     route.receivers.iter().any(|receiver| receiver.subscriber.stored && receiver.qos != Qos::AtMostOnce)
-        || route.groups.iter().any(|group| group.members().iter().any(|member| member.subscriber.stored))
+        || route
+            .groups
+            .iter()
+            .any(|group| group.members().iter().any(|member| member.subscriber.stored && member.qos != Qos::AtMostOnce))
 }

@@ -165,6 +165,9 @@ impl Session {
             if known.is_some() {
                 packet.topic = b"";
                 packet.topic_alias = known;
+                if packet.size() > self.packet_size_max {
+                    (packet.topic, packet.topic_alias) = (message.topic_bytes(), None); // the alias is longer than the topic
+                }
             } else if packet.size() + ALIAS_BYTES <= self.packet_size_max {
                 packet.topic_alias = self.new_alias(message.topic());
             }

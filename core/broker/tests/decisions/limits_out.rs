@@ -277,3 +277,22 @@ fn an_alias_does_not_make_a_packet_too_large() {
         ["abc=0123456789abcdef q0", "abc=x q0 alias 1", "=0123456789abcdef q0 alias 1"]
     );
 }
+
+/// A known alias of three bytes and a longer property length would pass the client's Maximum Packet Size by one byte.
+#[test]
+fn an_alias_that_is_longer_than_its_topic_is_left_out_where_there_is_no_room() {
+    let mut world = World::new();
+    let request = hikyaku_broker::AttachRequest { packet_size_max: 150, topic_alias_maximum: 5, ..clean("receiver") };
+    let mut receiver = world.connect(&request);
+    world.subscribe(&mut receiver, "abc", options(Q0));
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q0, "abc", &["x"]);
+    world.hear(&mut receiver);
+    let mut properties = vec![0x08, 0, 123]; // response topic: 126 bytes in all
+    properties.extend([b'r'; 123]);
+    let payload = "x".repeat(150 - 3 - 5 - 1 - 126);
+    world.publish(&mut client, Publish { properties: &properties, ..publish(Q0, 0, "abc", &payload) }).unwrap();
+    let World { hub, turn, now, .. } = &mut world;
+    receiver.session.deliver(hub, *now, turn, &mut receiver.out);
+    assert!(!receiver.out.is_empty() && receiver.out.len() <= 150, "{} bytes", receiver.out.len());
+}

@@ -138,3 +138,14 @@ fn a_will_is_not_refused() {
     world.tick();
     assert_eq!(world.hear(&mut receiver), ["will=gone q1 #2"]);
 }
+
+/// What a member gets at QoS 0 is never stored, so a store that is down is no reason to refuse it.
+#[test]
+fn a_member_at_qos_0_of_a_group_goes_on_without_the_store() {
+    let mut world = World::new();
+    let mut live = world.subscriber("live", "$share/g/a", Q0);
+    let mut client = world.connect(&clean("client"));
+    world.hub.set_store_up(false);
+    world.publish(&mut client, publish(Q1, 1, "a", "x")).unwrap();
+    assert_eq!(world.hear(&mut live), ["a=x q0"]);
+}
