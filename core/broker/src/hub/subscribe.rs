@@ -24,6 +24,9 @@ pub(crate) struct RetainedCursor {
     /// What is numbered above came live.
     stamp: u64,
     after: Option<Box<str>>,
+    /// The subscription itself, of a stored session: it is written with the last page, so that after a crash between two pages
+    /// it is new to the client that repeats its SUBSCRIBE.
+    pub(crate) change: Option<Change>,
 }
 
 impl RetainedCursor {
@@ -53,7 +56,10 @@ impl Hub {
         let is_new = board.tree.insert(shared.filter, shared.group, seat.clone(), options, subscription_id);
         let stamp = self.next_message_id.load(Ordering::Relaxed) - 1;
         drop(board);
-        (is_new, RetainedCursor { filter: shared.filter.into(), options, subscription_id, stamp, after: None })
+        (
+            is_new,
+            RetainedCursor { filter: shared.filter.into(), options, subscription_id, stamp, after: None, change: None },
+        )
     }
 
     /// Takes a subscription away [MQTT-3.10.4-1].
@@ -104,7 +110,12 @@ impl Hub {
         drop(mail);
         drop(board);
         turn.wakes.push(seat.clone());
-        cursor.after.is_none()
+        let is_last = cursor.after.is_none();
+        if let Some(change) = cursor.change.take_if(|_| is_last) {
+            turn.entries.push(Entry::Change(change));
+            turn.binds = true;
+        }
+        is_last
     }
 
     fn queue_retained(

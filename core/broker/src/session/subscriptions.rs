@@ -64,15 +64,12 @@ impl Session {
             hub.counters.refused_subscriptions.add(1);
             return ReasonCode::QUOTA_EXCEEDED;
         }
-        let (is_new, cursor) = hub.subscribe(&self.seat, shared, options, id);
+        let (is_new, mut cursor) = hub.subscribe(&self.seat, shared, options, id);
         let is_new = self.state.unfinished.remove(filter) || is_new;
         self.state.subscriptions.insert(filter.into(), (options, id));
-        if self.seat.stored {
-            let session = self.seat.number;
-            let change = Change::Subscribe { session, filter: filter.into(), options, subscription_id: id };
-            turn.entries.push(Entry::Change(change));
-            turn.binds = true;
-        }
+        let session = self.seat.number;
+        let change = || Change::Subscribe { session, filter: filter.into(), options, subscription_id: id };
+        cursor.change = self.seat.stored.then(change);
         let wants_retained = match options.retain_handling {
             RetainHandling::Always => true,  // [MQTT-3.3.1-9]
             RetainHandling::IfNew => is_new, // [MQTT-3.3.1-10]
@@ -80,6 +77,9 @@ impl Session {
         };
         if wants_retained && shared.group.is_none() {
             self.cursors.push_back(cursor);
+        } else if let Some(change) = cursor.change {
+            turn.entries.push(Entry::Change(change));
+            turn.binds = true;
         }
         ReasonCode(options.qos.bits())
     }
