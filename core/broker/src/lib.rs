@@ -10,6 +10,7 @@
 mod change;
 mod counters;
 mod hub;
+mod item;
 mod journal;
 pub mod ledger;
 mod limits;

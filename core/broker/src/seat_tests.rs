@@ -1,4 +1,5 @@
 use super::*;
+use crate::message::Message;
 use crate::message::MessageParts;
 
 fn message(id: u64, batch: u64) -> Arc<Message> {
