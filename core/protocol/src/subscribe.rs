@@ -56,8 +56,12 @@ fn check_options(bits: u8, shared: bool, version: ProtocolVersion) -> Result<()>
     if !version.is_v5() && bits & 0xFC != 0 {
         return Err(ProtocolError::malformed("reserved bits beside the QoS")); // 3.1.1: [MQTT-3-8.3-4]
     }
+    if bits & 0xC0 != 0 {
+        return Err(ProtocolError::malformed("reserved bits of the subscription options")); // [MQTT-3.8.3-5]
+    }
     let Some(options) = SubscriptionOptions::from_bits(bits) else {
-        return Err(ProtocolError::malformed("subscription options that do not exist")); // [MQTT-3.8.3-5]
+        // QoS 3 and Retain Handling 3 are protocol errors, section 3.8.3.1.
+        return Err(ProtocolError::protocol("a QoS or Retain Handling of 3"));
     };
     if shared && options.no_local {
         return Err(ProtocolError::protocol("No Local on a shared subscription")); // [MQTT-3.8.3-4]

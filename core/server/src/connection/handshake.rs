@@ -253,6 +253,7 @@ fn open<S>(
         fetch: None,
         ask: None,
         deferred: false,
+        wanted: false,
         blocked: false,
         ended: None,
     })

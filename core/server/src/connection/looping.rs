@@ -53,7 +53,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             scratch.turn = Turn::new(); // another connection's turn has panicked: what it left is not ours
         }
         let told = self.session.seat().listen(cx.waker());
-        let wanted = told && self.session.seat().is_wanted();
+        let newly_wanted = told && !self.wanted && self.session.seat().is_wanted();
+        self.wanted |= newly_wanted;
         self.blocked = false;
         let (mut got_some, mut more) = (false, true);
         // The second read mostly finds nothing, without a system call, and with that registers for the next input.
@@ -70,7 +71,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 break;
             }
         }
-        if told && !got_some && !self.deferred && !wanted && self.ended.is_none() && out.is_empty() {
+        if newly_wanted && self.ended.is_none() {
+            // What the client has sent may be in its socket while the runtime does not know it yet: the last words of the old
+            // connection are heard before it is handed over. A yield comes back once the runtime has looked.
+            let mut look = std::pin::pin!(tokio::task::yield_now());
+            if look.as_mut().poll(cx).is_pending() {
+                shared.hub.finish(&mut scratch.turn, Some(&mut self.session), now);
+                return Poll::Pending;
+            }
+        }
+        if told && !got_some && !self.deferred && !self.wanted && self.ended.is_none() && out.is_empty() {
             self.deferred = true; // let others fill the mailbox first: one drain for many publishers
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -81,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.slow_down(turn);
         self.output(cx, turn, out, now);
         let written = self.write(cx, out);
-        if let Some(end) = self.over(cx, wanted, now) {
+        if let Some(end) = self.over(cx, now) {
             return Poll::Ready(end);
         }
         if written.is_err() {
@@ -98,11 +108,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Whether the connection has come to its end. What its socket held has been handled.
-    fn over(&mut self, cx: &mut Context<'_>, wanted: bool, now: Now) -> Option<End> {
+    fn over(&mut self, cx: &mut Context<'_>, now: Now) -> Option<End> {
         if let Some(end) = self.ended {
             return Some(end);
         }
-        if wanted {
+        if self.wanted {
             return Some(End::TakenOver);
         }
         if self.shared.stopping.load(Ordering::Relaxed) {

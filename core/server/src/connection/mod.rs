@@ -91,6 +91,8 @@ pub(crate) struct Connection<S> {
     ask: Option<Ask>,
     /// A drain was put off for the sake of gathering.
     deferred: bool,
+    /// Another connection wants the session.
+    wanted: bool,
     /// Something was not done in this turn because a buffer was full.
     blocked: bool,
     ended: Option<End>,
