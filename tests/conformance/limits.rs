@@ -146,3 +146,27 @@ fn maximum_packet_size_of_the_broker() {
     old.send(&Publish::new("size", "x".repeat(2000), 1).id(9).encode(Version::V311)[..100]);
     assert_eq!(old.closed(), None);
 }
+
+/// Packets that are larger than one read, in one burst, reach a reader; one who does not read at all holds nobody up.
+#[test]
+fn large_packets_pass_a_subscriber_that_does_not_read() {
+    let broker = Broker::memory();
+    let mut stuck = Connect::v311("stuck").ok(&broker).untraced();
+    let mut reader = Connect::v311("reader").ok(&broker).untraced();
+    stuck.subscribe("flow", 1);
+    reader.subscribe("flow", 1);
+    let mut publisher = Connect::v311("publisher").ok(&broker).untraced();
+    for burst in 0..40_u16 {
+        let mut bytes = Vec::new();
+        for number in 0..5 {
+            let payload = vec![b'z'; 65_000];
+            bytes.extend(Publish::new("flow", payload, 1).id(burst * 5 + number + 1).encode(Version::V311));
+        }
+        publisher.send(&bytes);
+        for _ in 0..5 {
+            assert_eq!(reader.message().payload.len(), 65_000);
+            publisher.expect(Kind::Puback);
+        }
+    }
+    drop(stuck);
+}

@@ -114,3 +114,23 @@ fn share_of_a_session_that_ends_goes_to_another() {
     seen.sort();
     assert_eq!(seen, texts[1..], "what was not sent is not lost");
 }
+
+/// What a member has got and not acknowledged when it leaves for good goes to another one (section 4.8.2).
+#[test]
+fn what_a_member_leaves_behind_goes_to_another() {
+    let broker = Broker::memory();
+    let mut leaver = Connect::v5("leaver").ok(&broker);
+    leaver.subscribe("$share/group/job", 1);
+    let mut publisher = publisher(&broker);
+    for number in 0..5 {
+        publisher.publish(Publish::new("job", number.to_string(), 1));
+    }
+    for number in 0..5 {
+        assert_eq!(leaver.expect(Kind::Publish).text(), number.to_string()); // and no PUBACK
+    }
+    let mut heir = member(&broker, "heir", "$share/group/job");
+    leaver.vanish();
+    for number in 0..5 {
+        assert_eq!(heir.message().text(), number.to_string());
+    }
+}

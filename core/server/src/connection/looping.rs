@@ -1,5 +1,6 @@
 //! What happens in one turn of a connection? One read, all whole packets, one hand-over to the hub, one drain, one write.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use hikyaku_broker::{Close, Question, Step, Turn};
 use hikyaku_protocol::{decode, encode_pingresp, frame};
 use hikyaku_traits::{Access, Authorization};
-use hikyaku_types::Now;
+use hikyaku_types::{Now, ReasonCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::scratch::{self, Scratch};
@@ -27,6 +28,12 @@ const SLOWED: Duration = Duration::from_millis(5);
 /// How long a session waits with a question that the store could not answer.
 const STORE_RETRY: Duration = Duration::from_millis(250);
 
+/// The end of a connection in which the broker itself has failed.
+const FAULT: End = End::Closed(Close {
+    reason: ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+    what: "a fault of the broker: see the log",
+});
+
 /// What came of the input.
 enum Input {
     /// Something was handled; there may be more.
@@ -41,7 +48,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Runs until something has to be waited for; ready when the connection has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut out = std::mem::take(&mut self.out);
-        let outcome = scratch::with(&mut out, |scratch, out| self.turn(cx, scratch, out));
+        let outcome = scratch::with(&mut out, |scratch, out| {
+            // A fault of ours ends this connection, in order: its session must not stay with a task that is gone.
+            catch_unwind(AssertUnwindSafe(|| self.turn(cx, scratch, out))).unwrap_or(Poll::Ready(FAULT))
+        });
         self.out = out;
         outcome
     }
@@ -52,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !scratch.turn.is_empty() {
             scratch.turn = Turn::new(); // another connection's turn has panicked: what it left is not ours
         }
+        scratch.turn.pressed = false;
         let told = self.session.seat().listen(cx.waker());
         let newly_wanted = told && !self.wanted && self.session.seat().is_wanted();
         self.wanted |= newly_wanted;
