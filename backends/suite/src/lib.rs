@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # use hikyaku_suite::{Store, boxed};
-//! # fn open(_: &std::path::Path) -> Result<Box<dyn Store>, ()> { unimplemented!() }
+//! # fn open(_: &std::path::Path) -> Result<Box<dyn Store>, ()> { Err(()) }
 //! fn fresh() -> impl AsyncFn() -> Box<dyn Store> {
 //!     let place = hikyaku_suite::Place::new();
 //!     async move || open(&place.path().join("records")).unwrap()

@@ -160,8 +160,8 @@ pub enum Change {
         /// Whose.
         session: SessionNumber,
     },
-    /// A retained message takes the place of the one of its topic; one with an empty payload clears it. Skipped if it has
-    /// been superseded ([`Message::is_superseded`]).
+    /// A retained message takes the place of the one of its topic; one with an empty payload clears it. Not
+    /// written if a newer one of the topic is in the same batch or an earlier one.
     Retain {
         /// What.
         message: Arc<Message>,

@@ -143,7 +143,7 @@ impl Message {
         self.slot.load(Ordering::Relaxed)
     }
 
-    /// Another retained message has taken the place of this one, so that it need not be stored as retained any more.
+    /// Another retained message has taken the place of this one in the index.
     pub fn supersede(&self) {
         self.superseded.store(true, Ordering::Release);
     }

@@ -77,10 +77,6 @@ impl Mail {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.qos0.is_empty() && self.queued() == 0
-    }
-
     /// Messages of QoS 1 and 2 that wait.
     pub fn queued(&self) -> usize {
         self.returned.len() + self.stored.len() + self.held.len()
@@ -310,12 +306,6 @@ impl Seat {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         !self.mail.lock().takeover.is_empty()
-    }
-
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.mail.lock().is_empty()
     }
 }
 

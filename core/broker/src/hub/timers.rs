@@ -7,7 +7,7 @@ use super::attach::forget_deadline;
 use crate::change::Change;
 use crate::journal::Entry;
 use crate::message::{Message, MessageParts};
-use crate::seat::{Seat, SeatState};
+use crate::seat::SeatState;
 use crate::turn::Turn;
 
 impl Hub {
@@ -135,12 +135,4 @@ fn tombstone(message: &Message) -> std::sync::Arc<Message> {
         expires_at_ms: None,
     };
     std::sync::Arc::new(Message::new(message.id, &parts))
-}
-
-impl Seat {
-    /// Whether the session has ended.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        matches!(self.mail.lock().state, SeatState::Gone)
-    }
 }
