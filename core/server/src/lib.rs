@@ -21,3 +21,4 @@ mod store;
 mod trace;
 
 pub use server::{Server, ServerError};
+pub use store::{Open, Retained, Sessions, Spot, Stores};

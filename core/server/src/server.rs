@@ -24,7 +24,7 @@ use crate::journal::Writer;
 use crate::names::{Names, random_seeds};
 use crate::recover;
 use crate::shared::{PLUGIN_DEADLINE, Shared};
-use crate::startup::{StartError, bind_all, prepare_data_dir};
+use crate::startup::{Bound, StartError, bind_all, prepare_data_dir};
 use crate::store::Stores;
 
 /// How often the hub is asked what is due.
@@ -51,11 +51,24 @@ impl Server {
     /// # Errors
     /// What cannot be used: an address, a directory, a store.
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
-        let addresses: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.bind).collect();
-        let bound = bind_all(&addresses)?;
+        // Before the directories are made: a port that is taken is the commoner mistake, and leaves nothing behind.
+        let bound = bind(config)?;
         directories(config)?;
-        let opened = config.clone();
-        let stores = Arc::new(crate::closed::blocking(move || Stores::open(&opened)).await?);
+        Self::serve(config, bound, Stores::configured(config)).await
+    }
+
+    /// Starts a broker on stores of the caller's; `storage.backend`, `storage.path` and `storage.retained` are not read.
+    /// All else is as with [`Self::start`].
+    ///
+    /// # Errors
+    /// What cannot be used: an address, a store.
+    pub async fn start_on(config: &Config, stores: Stores) -> Result<Self, ServerError> {
+        Self::serve(config, bind(config)?, stores).await
+    }
+
+    async fn serve(config: &Config, bound: Bound, stores: Stores) -> Result<Self, ServerError> {
+        let stores = Arc::new(stores);
+        stores.reopen().await?;
         let seeds = random_seeds();
         let (ledger, recovered) = recover::recover(&stores, seeds).await?;
         let clock = Clock::start(recovered.clock_ms);
@@ -144,6 +157,12 @@ impl From<Vec<StartError>> for ServerError {
     fn from(errors: Vec<StartError>) -> Self {
         Self::Start(errors)
     }
+}
+
+/// Opens the ports.
+fn bind(config: &Config) -> Result<Bound, ServerError> {
+    let addresses: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.bind).collect();
+    Ok(bind_all(&addresses)?)
 }
 
 /// Makes the data directories, or says all that is wrong with them.
