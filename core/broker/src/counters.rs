@@ -57,6 +57,10 @@ counters! {
     refused_store_down,
     /// Publishers that were read more slowly because a receiver could not follow.
     publishers_slowed,
+    /// Messages for persistent sessions that were written to the store.
+    messages_stored,
+    /// Messages for persistent sessions that were acknowledged by all of them before they were written, and were not.
+    writes_spared,
     /// Messages that the store should have had and had not.
     bodies_missing,
 }

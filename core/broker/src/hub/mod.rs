@@ -25,7 +25,7 @@ pub(crate) use publish::{Origin, RouteCache};
 pub use restore::LostWill;
 pub(crate) use subscribe::RetainedCursor;
 
-use crate::change::SessionNumber;
+use crate::change::{Change, SessionNumber};
 use crate::counters::Counters;
 use crate::journal::{FIRST_BATCH, Journal, Sealed};
 use crate::limits::Limits;
@@ -178,6 +178,7 @@ impl Hub {
         for seat in &sealed.waiters {
             seat.wake();
         }
+        self.count_stored(&sealed.changes);
         let mut again = Vec::new();
         for seat in sealed.settle {
             let mut mail = seat.mail.lock();
@@ -196,6 +197,17 @@ impl Hub {
         if more {
             self.ring_journal();
         }
+    }
+
+    fn count_stored(&self, changes: &[Change]) {
+        let (mut stored, mut spared) = (0, 0);
+        for change in changes {
+            if let Change::Publish { receivers, .. } = change {
+                *if receivers.is_empty() { &mut spared } else { &mut stored } += 1;
+            }
+        }
+        self.counters.messages_stored.add(stored);
+        self.counters.writes_spared.add(spared);
     }
 
     /// Wakes the task of every session, so that it sees what has changed for all.

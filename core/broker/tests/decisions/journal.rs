@@ -30,6 +30,7 @@ fn a_receiver_that_is_done_before_the_seal_is_left_out() {
     world.apply(sealed);
     assert_eq!(world.hear(&mut client), ["puback 101"]);
     assert_eq!(world.rows(Table::Message), 1);
+    assert_eq!((world.hub.counters.messages_stored.get(), world.hub.counters.writes_spared.get()), (1, 0));
 }
 
 /// With all receivers done nothing is written; the watermark still moves, and with it the acknowledgement.
@@ -45,6 +46,7 @@ fn a_message_without_receivers_left_is_not_written() {
     let before = world.hub.watermark();
     assert_eq!(world.commit(), 0);
     assert_eq!(world.hub.watermark(), before + 1);
+    assert_eq!((world.hub.counters.messages_stored.get(), world.hub.counters.writes_spared.get()), (0, 1));
     assert_eq!(world.hear(&mut client), ["puback 101"]);
 }
 
