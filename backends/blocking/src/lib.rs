@@ -28,11 +28,13 @@
 mod disk;
 mod engine;
 mod lock;
+mod maintenance;
 mod store;
 mod worker;
 
 pub use disk::{PageBuilder, complain, decide, forget_cache, make_directory, sync_directory, weigh};
 pub use engine::{Engine, Reader};
 pub use lock::StoreLock;
+pub use maintenance::{Compacted, FileInfo, file_bytes};
 pub use store::{Blocking, READS_MAX};
 pub use worker::Joined;

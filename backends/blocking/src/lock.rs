@@ -22,6 +22,16 @@ pub struct StoreLock {
 }
 
 impl StoreLock {
+    /// [`StoreLock::take`] of a file that must be there: neither it nor its directory is made. Else that is
+    /// [`Decision::Away`].
+    pub fn take_existing(store: &Path) -> Result<Self, StoreError> {
+        if store.is_file() {
+            return Self::take(store);
+        }
+        let why = if store.exists() { "it is not a file" } else { "there is no such file" };
+        Err(complain(Decision::Away, "open the store", store, &why, "the path of the store's file"))
+    }
+
     /// Takes the ownership of `store`, a file that need not be there yet, and makes its directory if that is missing.
     /// Does not wait for another owner: that is [`Decision::Fenced`], and the message names its process.
     pub fn take(store: &Path) -> Result<Self, StoreError> {
@@ -91,5 +101,17 @@ mod tests {
         drop(first);
         StoreLock::take(&store).unwrap();
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// A store that must be there is not made, nor its directory, nor a lock beside it.
+    #[test]
+    fn absent_store_is_refused_and_nothing_is_made() {
+        let directory = std::env::temp_dir().join(format!("hikyaku-absent-{}", std::process::id()));
+        let refused = StoreLock::take_existing(&directory.join("records")).unwrap_err();
+        assert!(refused.message.contains("no such file"), "{refused}");
+        assert!(!directory.exists());
+        std::fs::create_dir(&directory).unwrap();
+        assert!(StoreLock::take_existing(&directory).unwrap_err().message.contains("not a file"));
+        std::fs::remove_dir(directory).unwrap();
     }
 }

@@ -12,10 +12,12 @@
 //! ```
 
 mod fault;
+mod maintenance;
 mod open;
 mod reader;
 mod writer;
 
+pub use maintenance::{compact, info, verify};
 pub use open::{Options, open};
 
 /// What a crash may take of batches applied with [`Durability::Buffered`](hikyaku_traits::Durability::Buffered), for the

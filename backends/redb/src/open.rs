@@ -31,9 +31,7 @@ impl Default for Options {
 /// redb needs to check the file (about two seconds per gigabyte). A file that is new is durable when this returns.
 pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
     let lock = StoreLock::take(path)?;
-    // redb says that it may panic on a file that was altered behind its back.
-    let opened = catch_unwind(AssertUnwindSafe(|| prepare(path, options)));
-    let database = opened.unwrap_or_else(|_| Err(altered(path)))?;
+    let database = unless_altered(path, || prepare(path, options))?;
     sync_directory(path.parent().unwrap_or(Path::new("")))?;
     let database = Arc::new(database);
     let reader = RedbReader::new(Arc::clone(&database), path);
@@ -60,6 +58,11 @@ fn make_tables(database: &Database) -> Result<(), Error> {
         transaction.open_table(definition(table))?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Runs what reads a file that is not trusted yet: redb says that it may panic on one that was altered behind its back.
+pub(crate) fn unless_altered<T>(path: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(altered(path)))
 }
 
 fn altered(path: &Path) -> StoreError {

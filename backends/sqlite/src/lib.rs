@@ -17,11 +17,13 @@
 mod checkpoint;
 mod connect;
 mod fault;
+mod maintenance;
 mod open;
 mod reader;
 mod sql;
 mod writer;
 
+pub use maintenance::{compact, info, verify};
 pub use open::{Options, open};
 
 /// What a crash may take of batches applied with [`Durability::Buffered`](hikyaku_traits::Durability::Buffered), for the

@@ -43,35 +43,50 @@ pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
     Blocking::start("sqlite", SqliteWriter::new(writer, checkpoints, path, lock), SqliteReader::new(reader, path))
 }
 
+/// What lies in a file that may be used.
+pub(crate) enum Kind {
+    /// Nothing, or what a start left that was killed while it made the tables.
+    New,
+    /// A store of this layout.
+    Store(i64),
+}
+
 /// Judges the file and makes the tables that are missing.
 fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let number = |sql| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+    match judge(connection, path)? {
+        // A file that is whole is not written to: the disk may be full, and it shall be read all the same.
+        Kind::Store(LAYOUT) => make_ready(connection, path, ""),
+        _ => make_ready(connection, path, &schema()),
+    }
+}
+
+/// Looks into the file; what is not a store of this broker, or of a newer one, is refused.
+pub(crate) fn judge(connection: &Connection, path: &Path) -> Result<Kind, StoreError> {
     let judged = || -> Answer<_> {
         Ok((
-            number("PRAGMA application_id")? == i64::from(APPLICATION_ID),
-            number("PRAGMA user_version")?,
-            number("SELECT count(*) FROM sqlite_schema")? == 0,
+            number(connection, "PRAGMA application_id")? == i64::from(APPLICATION_ID),
+            number(connection, "PRAGMA user_version")?,
+            number(connection, "SELECT count(*) FROM sqlite_schema")? == 0,
         ))
     };
     match judged().map_err(|error| fault_of_open(path, &error))? {
-        (true, layout, _) if layout > i64::from(LAYOUT) => {
+        (true, layout, _) if layout > LAYOUT => {
             let why = format!("a newer broker wrote it (layout {layout}, this one knows {LAYOUT})");
-            Err(complain(
-                Decision::Unsupported,
-                "open the store",
-                path,
-                &why,
-                "that version of the broker, or a newer one",
-            ))
+            let advice = "that version of the broker, or a newer one";
+            Err(complain(Decision::Unsupported, "open the store", path, &why, advice))
         }
         (false, _, false) => {
             let why = "it is an SQLite database of another program";
             Err(complain(Decision::Corrupt, "open the store", path, &why, "another storage path"))
         }
-        // A file that is whole is not written to: the disk may be full, and it shall be read all the same.
-        (true, layout, _) if layout == i64::from(LAYOUT) => make_ready(connection, path, ""),
-        _ => make_ready(connection, path, &schema()),
+        (true, layout, false) => Ok(Kind::Store(layout)),
+        _ => Ok(Kind::New),
     }
+}
+
+/// Asks for one number.
+pub(crate) fn number(connection: &Connection, sql: &str) -> Answer<i64> {
+    connection.query_row(sql, (), |row| row.get(0))
 }
 
 fn make_ready(connection: &Connection, path: &Path, schema: &str) -> Result<(), StoreError> {

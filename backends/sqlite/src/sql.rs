@@ -6,7 +6,7 @@ use hikyaku_traits::Table;
 pub(crate) const APPLICATION_ID: i32 = 0x4849_4B59;
 
 /// The layout of the tables, in the header of the file.
-pub(crate) const LAYOUT: i32 = 1;
+pub(crate) const LAYOUT: i64 = 1;
 
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(crate) const BEGIN_READ: &str = "BEGIN";

@@ -1,0 +1,102 @@
+//! What can be done with a redb file that no broker has open?
+
+use std::path::Path;
+
+use hikyaku_blocking::{Compacted, FileInfo, StoreLock, complain, file_bytes};
+use hikyaku_traits::{Decision, StoreError};
+use redb::{Builder, Database, Error};
+
+use crate::fault::{fault, fault_of_open};
+use crate::open::unless_altered;
+
+/// The memory for pages of the file, in bytes.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// How often a compaction may find that there is more to do.
+const PASSES_MAX: usize = 10;
+
+/// What the file holds. Blocks: it reads the whole file, and repairs it first if the last broker did not end in order.
+///
+/// # Errors
+/// [`Decision::Fenced`] if a broker has the store open, [`Decision::Away`] if there is no file.
+pub fn info(path: &Path) -> Result<FileInfo, StoreError> {
+    let used_bytes =
+        with_file(path, |database| used_bytes(database).map_err(|error| fault("read the store", path, &error)))?;
+    let bytes = file_bytes(path)?;
+    let engine = "redb 4, file format 3".to_owned();
+    Ok(FileInfo { bytes, free_bytes: bytes.saturating_sub(used_bytes), log_bytes: 0, engine })
+}
+
+/// Reads the file and compares each page with its checksum. Blocks for as long as that takes.
+///
+/// redb goes back to the last commit that is whole if it can, so keep a copy of a file that you suspect.
+///
+/// # Errors
+/// [`Decision::Corrupt`] with what was found, [`Decision::Fenced`] if a broker has the store open, [`Decision::Away`] if
+/// there is no file.
+pub fn verify(path: &Path) -> Result<(), StoreError> {
+    with_file(path, |database| match database.check_integrity() {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let why = "it was damaged, and redb has repaired it: what was written last may be missing";
+            Err(complain(Decision::Corrupt, "verify the store", path, &why, "bring back a backup, or go on with it"))
+        }
+        Err(error) => Err(fault("verify the store", path, &error.into())),
+    })
+}
+
+/// Moves what the file holds to its front and gives the rest back to the disk. Blocks for as long as that takes. It may be
+/// killed at any moment: the records stay, and the next start takes the time to check the file.
+///
+/// # Errors
+/// [`Decision::Full`] if the disk has too little room, [`Decision::Fenced`] if a broker has the store open,
+/// [`Decision::Away`] if there is no file.
+pub fn compact(path: &Path) -> Result<Compacted, StoreError> {
+    let mut bytes_before = 0;
+    with_file(path, |database| {
+        bytes_before = file_bytes(path)?;
+        let used_bytes = used_bytes(database).map_err(|error| fault("read the store", path, &error))?;
+        compact_fully(database)
+            .map_err(|error| no_room(fault("compact the store", path, &error), &error, path, used_bytes))
+    })?;
+    Ok(Compacted { bytes_before, bytes_after: file_bytes(path)? })
+}
+
+/// Works on a file that is there and belongs to nobody else meanwhile, and closes it.
+fn with_file<T>(path: &Path, work: impl FnOnce(&mut Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let _lock = StoreLock::take_existing(path)?;
+    unless_altered(path, || {
+        let opened = Builder::new().set_cache_size(CACHE_BYTES).open(path);
+        let mut database = opened.map_err(|error| fault_of_open(path, error.into()))?;
+        let result = work(&mut database)?;
+        database.close().map_err(|error| fault("close the store", path, &error.into()))?;
+        Ok(result)
+    })
+}
+
+/// The bytes of all pages that hold something. Reads the whole file.
+pub(crate) fn used_bytes(database: &Database) -> Result<u64, Error> {
+    let transaction = database.begin_write()?;
+    let stats = transaction.stats()?;
+    transaction.abort()?;
+    Ok(stats.allocated_pages() * stats.page_size() as u64)
+}
+
+/// Compacts until redb says that there is no more to do.
+pub(crate) fn compact_fully(database: &mut Database) -> Result<(), Error> {
+    for _ in 0..PASSES_MAX {
+        if !database.compact()? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Says of a full disk how much room would do.
+fn no_room(error: StoreError, why: &Error, path: &Path, used_bytes: u64) -> StoreError {
+    if error.decision != Decision::Full {
+        return error;
+    }
+    let advice = format!("make room on the disk, {used_bytes} bytes are enough, and compact again");
+    complain(Decision::Full, "compact the store", path, why, &advice)
+}

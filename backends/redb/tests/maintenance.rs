@@ -1,0 +1,93 @@
+//! What can be done with a store that no broker has open, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::fmt::Debug;
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write as _};
+use std::path::Path;
+
+use hikyaku_redb::{Options, compact, info, open, verify};
+use hikyaku_suite::{Ask, Place, Store, Write, boxed, run};
+use hikyaku_traits::{Decision, StoreError};
+
+const RECORDS: u32 = 8_000;
+
+fn opened(path: &Path) -> Box<dyn Store> {
+    boxed(open(path, &Options::default()).unwrap())
+}
+
+/// 8 MB of records, of which every `nth` stays.
+async fn fill(store: &(dyn Store + 'static), nth: u32) {
+    for first in (0..RECORDS).step_by(1_000) {
+        store.write((first..first + 1_000).map(|n| Write::put(n.to_be_bytes(), vec![n as u8; 1_000]))).await.unwrap();
+    }
+    store.write((0..RECORDS).filter(|n| n % nth != 0).map(|n| Write::delete(n.to_be_bytes()))).await.unwrap();
+}
+
+fn refused<T: Debug>(result: Result<T, StoreError>, decision: Decision, word: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.decision, decision, "{error}");
+    assert!(error.message.contains(word), "{error}");
+}
+
+/// The gaps are told as free, the file shrinks, and the records are as they were.
+#[test]
+fn compaction_gives_the_gaps_back() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    run(async {
+        let store = opened(&path);
+        fill(&*store, 100).await;
+        store.close().await.unwrap();
+        let before = info(&path).unwrap();
+        assert_eq!(before.bytes, std::fs::metadata(&path).unwrap().len());
+        assert!(before.free_bytes > before.bytes / 2 && before.engine.contains("redb"), "{before:?}");
+        let done = compact(&path).unwrap();
+        assert_eq!(done.bytes_before, before.bytes);
+        assert_eq!(done.bytes_after, std::fs::metadata(&path).unwrap().len());
+        assert!(done.bytes_after < 1 << 20, "{done:?}");
+        verify(&path).unwrap();
+        assert_eq!(opened(&path).keys().await.len(), RECORDS as usize / 100);
+    });
+}
+
+/// A store in use is left alone, and the one who uses it is named.
+#[test]
+fn store_in_use_is_fenced() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    let _store = opened(&path);
+    let pid = std::process::id().to_string();
+    refused(info(&path), Decision::Fenced, &pid);
+    refused(verify(&path), Decision::Fenced, &pid);
+    refused(compact(&path), Decision::Fenced, &pid);
+}
+
+/// Nothing is made where there is nothing.
+#[test]
+fn absent_store_is_refused_and_not_made() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    refused(info(&path), Decision::Away, "no such file");
+    refused(verify(&path), Decision::Away, "no such file");
+    refused(compact(&path), Decision::Away, "no such file");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+/// Garbage in the middle of the records is found.
+#[test]
+fn damage_is_found() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    run(async {
+        let store = opened(&path);
+        fill(&*store, 1).await;
+        store.close().await.unwrap();
+    });
+    verify(&path).unwrap();
+    let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.seek(SeekFrom::Start(2 << 20)).unwrap();
+    file.write_all(&vec![0x5a; 1 << 20]).unwrap();
+    refused(verify(&path), Decision::Corrupt, "records");
+}
