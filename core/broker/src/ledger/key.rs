@@ -1,15 +1,16 @@
 //! Under which key does a record lie?
 
+use super::record::meta_name;
 use crate::change::SessionNumber;
 
 /// The format of the store.
-pub(super) const FORMAT: &[u8] = b"format";
+pub(super) const FORMAT: &[u8] = meta_name::FORMAT.as_bytes();
 /// The high-water mark of the wall clock.
-pub(super) const CLOCK: &[u8] = b"clock";
+pub(super) const CLOCK: &[u8] = meta_name::CLOCK.as_bytes();
 /// The number of the next new session.
-pub(super) const NEXT_SESSION_NUMBER: &[u8] = b"next_session_number";
+pub(super) const NEXT_SESSION_NUMBER: &[u8] = meta_name::NEXT_SESSION_NUMBER.as_bytes();
 /// No message id at or above this one has been stored.
-pub(super) const MESSAGE_ID_RESERVED: &[u8] = b"message_id_reserved";
+pub(super) const MESSAGE_ID_RESERVED: &[u8] = meta_name::MESSAGE_ID_RESERVED.as_bytes();
 
 /// From whom a QoS 2 exchange comes; the number stands in the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

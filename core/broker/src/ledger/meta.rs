@@ -89,13 +89,17 @@ impl Meta {
 }
 
 fn put(batch: &mut Builder, key: &[u8], number: u64) {
-    batch.put(Table::Meta, &[key], |value| {
-        value.push(VERSION);
-        value.number(number);
-    });
+    batch.put(Table::Meta, &[key], |value| write_number(value, number));
 }
 
-fn number(value: &[u8]) -> Option<u64> {
+/// Writes the value of a row that is a number, as all are.
+pub(super) fn write_number(value: &mut Vec<u8>, number: u64) {
+    value.push(VERSION);
+    value.number(number);
+}
+
+/// Reads what [`write_number`] wrote.
+pub(super) fn number(value: &[u8]) -> Option<u64> {
     let mut reader = Reader::of_version(value, VERSION)?;
     let number = reader.number()?;
     reader.end(number)

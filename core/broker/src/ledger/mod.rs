@@ -31,6 +31,7 @@ mod meta;
 mod progress;
 mod read;
 mod rebuild;
+mod record;
 mod recover;
 mod recovered;
 mod retained;
@@ -39,6 +40,7 @@ mod rows;
 pub use encode::{Encoded, Ledger};
 pub use error::LedgerError;
 pub use read::{Body, PartialMessage, Stored, body_keys, message_keys, read_message};
+pub use record::{MessageRecord, PayloadRecord, Record, format_of, meta_name};
 pub use recover::{Place, Recovery};
 pub use recovered::{OutboundRef, QueuedRef, Recovered, RecoveredSession};
 

@@ -24,6 +24,18 @@ impl Default for Progress {
 }
 
 impl Progress {
+    /// Progress with these runs; `None` unless they rise above `low` with gaps between.
+    pub fn new(low: Position, sent_mark: Position, runs: Vec<(Position, Position)>) -> Option<Self> {
+        let ends = std::iter::once(low).chain(runs.iter().map(|run| run.1));
+        let is_good = ends.zip(&runs).all(|(end, run)| end < run.0 && run.0 <= run.1);
+        is_good.then_some(Self { low, sent_mark, runs })
+    }
+
+    /// First and last of each run of done positions above `low`, rising.
+    pub fn runs(&self) -> &[(Position, Position)] {
+        &self.runs
+    }
+
     /// Whether that position is done.
     pub fn is_done(&self, position: Position) -> bool {
         position < self.low || self.runs.get(self.run_at(position)).is_some_and(|run| run.0 <= position)

@@ -101,64 +101,37 @@ pub fn read_message(row: &Row, for_session: SessionNumber) -> Result<Stored, Led
     let read = || {
         let message_id = key::read_number(&row.key)?;
         let mut receipts = Vec::new();
-        let header = read_waiting(&row.value, |receiver| {
+        let (topic, header) = read_waiting(&row.value, |receiver| {
             if receiver.session == for_session {
                 receipts.push(receiver);
             }
         })?;
-        Some(Stored { message_id, receipts, body: header.body(message_id) })
+        Some(Stored { message_id, receipts, body: header.body(message_id, topic) })
     };
     read().ok_or_else(|| LedgerError::corrupt(Table::Message, &row.key))
 }
 
 /// Writes the value of a row of [`Table::Message`].
 pub(super) fn write_waiting(value: &mut Vec<u8>, message: &Message, receivers: &[Receipt]) {
-    write_header(value, message);
-    value.sized(message.topic_bytes());
-    value.number(receivers.len() as u64);
-    for receipt in receivers {
-        value.number(receipt.session);
-        value.number(receipt.position);
-        value.push(
-            receipt.qos.bits()
-                | flag::when(flag::RETAIN, receipt.retain)
-                | flag::when(flag::IDENTIFIERS, !receipt.subscription_ids.is_empty()),
-        );
-        if !receipt.subscription_ids.is_empty() {
-            value.number(receipt.subscription_ids.len() as u64);
-            receipt.subscription_ids.iter().for_each(|id| value.number(u64::from(*id)));
-        }
-    }
-    write_payload(value, message);
+    Header::of(message).write_waiting(value, message.topic_bytes(), receivers);
 }
 
 /// Writes the value of a row of [`Table::Retained`]; the topic is the key.
 pub(super) fn write_retained(value: &mut Vec<u8>, message: &Message) {
-    write_header(value, message);
-    value.number(message.id);
-    write_payload(value, message);
+    Header::of(message).write_retained(value, message.id);
 }
 
-fn write_header(value: &mut Vec<u8>, message: &Message) {
-    let expires_at = message.expires_at();
-    value.push(VERSION);
+fn write_receipt(value: &mut Vec<u8>, receipt: &Receipt) {
+    value.number(receipt.session);
+    value.number(receipt.position);
     value.push(
-        message.qos.bits()
-            | flag::when(flag::RETAIN, message.retain)
-            | flag::when(flag::EXPIRES, expires_at.is_some())
-            | flag::when(flag::BODY_APART, is_body_apart(message)),
+        receipt.qos.bits()
+            | flag::when(flag::RETAIN, receipt.retain)
+            | flag::when(flag::IDENTIFIERS, !receipt.subscription_ids.is_empty()),
     );
-    if let Some(expires_at) = expires_at {
-        value.number(expires_at);
-    }
-    value.sized(message.properties());
-}
-
-fn write_payload(value: &mut Vec<u8>, message: &Message) {
-    if is_body_apart(message) {
-        value.number(message.payload().len() as u64);
-    } else {
-        value.extend_from_slice(message.payload());
+    if !receipt.subscription_ids.is_empty() {
+        value.number(receipt.subscription_ids.len() as u64);
+        receipt.subscription_ids.iter().for_each(|id| value.number(u64::from(*id)));
     }
 }
 
@@ -167,41 +140,41 @@ pub(super) fn is_body_apart(message: &Message) -> bool {
     message.payload().len() >= BODY_APART_BYTES
 }
 
-/// The value of a message's row, not copied.
+/// What rows of waiting and of retained messages share, not copied.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header<'a> {
-    qos: Qos,
-    retain: bool,
-    expires_at_ms: Option<u64>,
-    topic: &'a str,
-    properties: &'a [u8],
-    payload: Payload<'a>,
+    pub qos: Qos,
+    pub retain: bool,
+    pub expires_at_ms: Option<u64>,
+    pub properties: &'a [u8],
+    pub payload: Payload<'a>,
 }
 
+/// The payload, as far as a row has it.
 #[derive(Clone, Copy, Debug)]
-enum Payload<'a> {
+pub(super) enum Payload<'a> {
     Here(&'a [u8]),
+    /// How long it is, in a row of its own.
     Elsewhere(usize),
 }
 
-/// Reads the value of a row of [`Table::Message`] and shows its receivers one after the other.
-pub(super) fn read_waiting(value: &[u8], mut receiver: impl FnMut(Receipt)) -> Option<Header<'_>> {
+/// Reads the value of a row of [`Table::Message`] and shows its receivers one after the other: the topic, and the rest.
+pub(super) fn read_waiting(value: &[u8], mut receiver: impl FnMut(Receipt)) -> Option<(&str, Header<'_>)> {
     let (mut reader, flags, mut header) = read_header(value)?;
-    header.topic = reader.sized().and_then(read_topic)?;
+    let topic = reader.sized().and_then(read_topic)?;
     for _ in 0..reader.number()? {
         receiver(read_receipt(&mut reader)?);
     }
     header.payload = read_payload(reader, flags)?;
-    Some(header)
+    Some((topic, header))
 }
 
-/// Reads the value of a row of [`Table::Retained`]: the message's id, and the rest.
-pub(super) fn read_retained<'a>(key: &'a [u8], value: &'a [u8]) -> Option<(u64, Header<'a>)> {
+/// Reads a row of [`Table::Retained`]: the message's id, the topic, and the rest.
+pub(super) fn read_retained<'a>(key: &'a [u8], value: &'a [u8]) -> Option<(u64, &'a str, Header<'a>)> {
     let (mut reader, flags, mut header) = read_header(value)?;
-    header.topic = read_topic(key)?;
     let id = reader.number()?;
     header.payload = read_payload(reader, flags)?;
-    Some((id, header))
+    Some((id, read_topic(key)?, header))
 }
 
 fn read_header(value: &[u8]) -> Option<(Reader<'_>, u8, Header<'_>)> {
@@ -212,13 +185,13 @@ fn read_header(value: &[u8]) -> Option<(Reader<'_>, u8, Header<'_>)> {
         retain: flags & flag::RETAIN != 0,
         expires_at_ms: optional(&mut reader, flags & flag::EXPIRES != 0)?,
         properties: reader.sized()?,
-        topic: "",
         payload: Payload::Here(&[]),
     };
     Some((reader, flags, header))
 }
 
-fn read_topic(bytes: &[u8]) -> Option<&str> {
+/// A topic, if the bytes are one.
+pub(super) fn read_topic(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|topic| u16::try_from(topic.len()).is_ok())
 }
 
@@ -241,14 +214,62 @@ fn read_payload(mut reader: Reader<'_>, flags: u8) -> Option<Payload<'_>> {
     reader.end(Payload::Elsewhere(len))
 }
 
-impl Header<'_> {
-    /// [`Message::size`] of the message.
-    pub fn size(&self) -> usize {
+impl<'a> Header<'a> {
+    fn of(message: &'a Message) -> Self {
+        let payload = message.payload();
+        Self {
+            qos: message.qos,
+            retain: message.retain,
+            expires_at_ms: message.expires_at(),
+            properties: message.properties(),
+            payload: if is_body_apart(message) { Payload::Elsewhere(payload.len()) } else { Payload::Here(payload) },
+        }
+    }
+
+    /// Writes the value of a row of [`Table::Message`].
+    pub fn write_waiting(&self, value: &mut Vec<u8>, topic: &[u8], receivers: &[Receipt]) {
+        self.write_front(value);
+        value.sized(topic);
+        value.number(receivers.len() as u64);
+        receivers.iter().for_each(|receipt| write_receipt(value, receipt));
+        self.write_payload(value);
+    }
+
+    /// Writes the value of a row of [`Table::Retained`].
+    pub fn write_retained(&self, value: &mut Vec<u8>, id: u64) {
+        self.write_front(value);
+        value.number(id);
+        self.write_payload(value);
+    }
+
+    fn write_front(&self, value: &mut Vec<u8>) {
+        value.push(VERSION);
+        value.push(
+            self.qos.bits()
+                | flag::when(flag::RETAIN, self.retain)
+                | flag::when(flag::EXPIRES, self.expires_at_ms.is_some())
+                | flag::when(flag::BODY_APART, self.is_body_apart()),
+        );
+        if let Some(expires_at) = self.expires_at_ms {
+            value.number(expires_at);
+        }
+        value.sized(self.properties);
+    }
+
+    fn write_payload(&self, value: &mut Vec<u8>) {
+        match self.payload {
+            Payload::Here(payload) => value.extend_from_slice(payload),
+            Payload::Elsewhere(len) => value.number(len as u64),
+        }
+    }
+
+    /// [`Message::size`] of the message of that topic.
+    pub fn size(&self, topic: &str) -> usize {
         let payload = match self.payload {
             Payload::Here(payload) => payload.len(),
             Payload::Elsewhere(len) => len,
         };
-        self.topic.len() + self.properties.len() + payload
+        topic.len() + self.properties.len() + payload
     }
 
     /// Whether the payload has a row of its own.
@@ -257,10 +278,9 @@ impl Header<'_> {
     }
 
     /// The message, as far as it is here.
-    pub fn body(&self, id: u64) -> Body {
-        let (topic, properties, qos, retain, expires_at_ms) =
-            (self.topic, self.properties, self.qos, self.retain, self.expires_at_ms);
-        match self.payload {
+    pub fn body(&self, id: u64, topic: &str) -> Body {
+        let Self { qos, retain, expires_at_ms, properties, payload } = *self;
+        match payload {
             Payload::Here(payload) => {
                 Body::Whole(durable(id, &MessageParts { topic, properties, payload, qos, retain, expires_at_ms }))
             }

@@ -154,8 +154,8 @@ impl Rebuild {
         let message_id = key::read_number(key)?;
         let mut receivers = std::mem::take(&mut self.receivers);
         receivers.clear();
-        let header = read_waiting(value, |receipt| receivers.push(receipt))?;
-        let size = u32::try_from(header.size()).ok()?;
+        let (topic, header) = read_waiting(value, |receipt| receivers.push(receipt))?;
+        let size = u32::try_from(header.size(topic)).ok()?;
         self.next_message = self.next_message.max(message_id.saturating_add(1));
         let mut waiting = 0;
         for &Receipt { session, position, qos, .. } in &receivers {
@@ -179,9 +179,9 @@ impl Rebuild {
     }
 
     fn retained(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
-        let (id, header) = read_retained(key, value)?;
+        let (id, topic, header) = read_retained(key, value)?;
         self.next_message = self.next_message.max(id.saturating_add(1));
-        match header.body(id) {
+        match header.body(id, topic) {
             Body::Whole(message) => self.retained.push(message),
             Body::Elsewhere(partial) => drop(self.partial.insert(key.into(), partial)),
         }

@@ -8,7 +8,7 @@ use hikyaku_types::{Qos, SubscriptionOptions};
 use crate::world::*;
 
 /// A store with rows in all tables.
-fn full() -> World {
+pub fn full() -> World {
     let mut world = World::with_sessions(&[1, 2]);
     let will = Will {
         topic: "t".into(),

@@ -93,8 +93,8 @@ fn format_1_is_written_as_ever() {
     assert_eq!(print(&world.store), FORMAT_1);
 }
 
-#[test]
-fn format_1_is_read_as_ever() {
+/// The store of format 1.
+pub fn format_1() -> Store {
     let mut store = Store::default();
     for line in FORMAT_1.lines() {
         let mut words = line.split(' ');
@@ -102,7 +102,12 @@ fn format_1_is_read_as_ever() {
         let table = Table::ALL.into_iter().find(|table| table.name() == name).unwrap();
         store.put(table, &bytes(words.next().unwrap()), &bytes(words.next().unwrap()));
     }
-    let recovered = World { store, ..World::new() }.reopen();
+    store
+}
+
+#[test]
+fn format_1_is_read_as_ever() {
+    let recovered = World { store: format_1(), ..World::new() }.reopen();
     let [first, second] = recovered.sessions.as_slice() else { panic!("two sessions") };
     assert_eq!(first.record, record(1));
     assert_eq!(second.record.parked_since_ms, Some(1_700_000_000_000));

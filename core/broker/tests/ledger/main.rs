@@ -6,6 +6,7 @@ mod damage;
 mod format;
 mod messages;
 mod random;
+mod records;
 mod retained;
 mod sessions;
 mod world;
