@@ -15,6 +15,7 @@ mod journal;
 pub mod ledger;
 mod limits;
 mod message;
+mod planted;
 pub mod retained;
 mod seat;
 mod session;
@@ -28,6 +29,8 @@ pub use hub::{AttachRequest, Attached, Departure, Ending, Hub, HubConfig, LostWi
 pub use journal::Sealed;
 pub use limits::Limits;
 pub use message::{Message, MessageParts, NOT_APPENDED};
+#[cfg(feature = "planted")]
+pub use planted::{Bug, plant};
 pub use seat::Seat;
 pub use session::{Answer, Close, PageItem, Question, Session, Step};
 pub use turn::Turn;

@@ -5,6 +5,7 @@ use hikyaku_types::ReasonCode;
 
 use super::{PENDING, Session};
 use crate::hub::Hub;
+use crate::planted::{Bug, has};
 use crate::turn::Turn;
 
 /// An answer to a packet of the client.
@@ -56,7 +57,7 @@ impl Session {
 
     /// Sends what waits for nothing that is not durable: answers, and PUBLISH packets at the gate.
     pub fn on_durable(&mut self, hub: &Hub, now: hikyaku_types::Now, out: &mut Vec<u8>) {
-        let watermark = hub.watermark();
+        let watermark = if has(Bug::AcknowledgeBeforeCommit) { PENDING - 1 } else { hub.watermark() };
         while self.answers.front().is_some_and(|(ticket, _)| *ticket <= watermark) {
             if let Some((_, answer)) = self.answers.pop_front() {
                 self.encode_answer(&answer, out);

@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::hub::Origin;
 use crate::journal::Entry;
 use crate::message::MessageParts;
+use crate::planted::{Bug, has};
 use crate::turn::Turn;
 use crate::window::Slot;
 
@@ -195,7 +196,7 @@ impl Session {
         outcome?;
         if publish.qos == Qos::ExactlyOnce {
             self.state.received.insert(publish.packet_id);
-            if stored {
+            if stored && !has(Bug::ForgetReceivedId) {
                 let (session, packet_id) = (self.seat.number, publish.packet_id);
                 turn.entries.push(Entry::Change(Change::Received { session, packet_id })); // the same append as the publish
                 turn.binds = true;

@@ -33,6 +33,7 @@ pub(crate) use state::{PendingWill, SessionState};
 use crate::change::Position;
 use crate::hub::{AttachRequest, Hub};
 use crate::hub::{RetainedCursor, RouteCache};
+use crate::planted::{Bug, has};
 use crate::seat::{Item, Seat};
 use crate::window::Window;
 
@@ -162,6 +163,9 @@ impl Session {
         self.state.released = released;
         let mut leftovers: VecDeque<Item> = sent.into();
         leftovers.extend(std::mem::take(&mut self.ready));
+        if has(Bug::ResumeInWrongOrder) {
+            leftovers.make_contiguous().reverse();
+        }
         leftovers.extend(std::mem::take(&mut self.page));
         let mut mail = self.seat.mail.lock();
         leftovers.append(&mut mail.returned);

@@ -11,6 +11,7 @@ use hikyaku_broker::{Hub, PageItem, Sealed};
 use hikyaku_memory::Forgetful;
 use hikyaku_traits::{Durability, Table};
 
+use crate::flaw::Flaw;
 use crate::random::Random;
 
 /// A bell that a waker rings.
@@ -49,8 +50,6 @@ impl Wake for Bell {
 /// A fault that is planted into the journal of the simulator, to see whether it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// None: the broker is to pass.
-    None,
     /// The watermark moves before the batch is applied.
     CommitFirst,
     /// A batch now and then is not applied.
@@ -91,14 +90,14 @@ pub struct Disk {
     stage: Stage,
     bell: Arc<Bell>,
     waker: Waker,
-    fault: Fault,
+    fault: Option<Fault>,
     /// Commits fail now and then.
     pub fails: bool,
 }
 
 impl Disk {
     /// Empty stores.
-    pub fn new(separate: bool, fault: Fault, fails: bool) -> Self {
+    pub fn new(separate: bool, flaw: Flaw, fails: bool) -> Self {
         let (bell, waker) = Bell::new();
         bell.ring();
         let retained = separate.then(Forgetful::new);
@@ -109,7 +108,7 @@ impl Disk {
             stage: Stage::Idle,
             bell,
             waker,
-            fault,
+            fault: if let Flaw::Journal(fault) = flaw { Some(fault) } else { None },
             fails,
         }
     }
@@ -134,7 +133,7 @@ impl Disk {
             Stage::Retained(sealed, records) => self.apply_retained(sealed, records),
             Stage::Sessions(sealed, records) => self.apply(sealed, records, hub, random),
             Stage::Applied(sealed) => {
-                if self.fault != Fault::NoSync {
+                if self.fault != Some(Fault::NoSync) {
                     self.store.sync_now();
                 }
                 self.stage = Stage::Synced(sealed);
@@ -149,11 +148,11 @@ impl Disk {
             return self.commit(Some(sealed), hub);
         }
         let encoded = self.ledger.encode(&sealed.changes, wall_ms, self.retained.is_some());
-        if encoded.ops == 0 || self.fault == Fault::DropBatch && random.chance(5) {
+        if encoded.ops == 0 || self.fault == Some(Fault::DropBatch) && random.chance(5) {
             return self.commit(Some(sealed), hub);
         }
         let said = format!("journal: {} operations", encoded.ops);
-        let sealed = if self.fault == Fault::CommitFirst {
+        let sealed = if self.fault == Some(Fault::CommitFirst) {
             hub.committed(sealed);
             None
         } else {
@@ -166,7 +165,7 @@ impl Disk {
     /// Retained messages commit before sessions.
     fn apply_retained(&mut self, sealed: Option<Sealed>, records: Records) -> String {
         if let (Some(batch), Some(store)) = (&records.0.retained, &self.retained) {
-            let durability = if self.fault == Fault::NoSync { Durability::Buffered } else { Durability::Synced };
+            let durability = if self.fault == Some(Fault::NoSync) { Durability::Buffered } else { Durability::Synced };
             if let Err(error) = store.apply_now(batch, durability) {
                 return format!("journal: {error}");
             }

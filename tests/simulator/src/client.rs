@@ -1,5 +1,6 @@
 //! What does a client do that keeps to the standard? It draws its next deed, and answers what it gets.
 
+pub mod deeds;
 mod ears;
 
 use std::collections::{BTreeMap, VecDeque};

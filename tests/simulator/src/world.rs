@@ -10,8 +10,9 @@ use hikyaku_traits::{Access, Auth, AuthRequest, Authentication, Authorization};
 use hikyaku_types::{Now, ProtocolVersion, Qos, ReasonCode, SubscriptionOptions};
 
 use crate::client::{Client, Phase, Profile};
-use crate::disk::{Disk, Fault};
-use crate::history::History;
+use crate::disk::Disk;
+use crate::flaw::Flaw;
+use crate::history::{History, Log};
 use crate::random::Random;
 use crate::shell::{Connection, Shell, standard};
 
@@ -66,15 +67,15 @@ pub struct World {
 
 impl World {
     /// The world of a seed, before anything has happened.
-    pub fn new(seed: u64, fault: Fault, with_log: bool) -> Self {
+    pub fn new(seed: u64, flaw: Flaw, log: Log) -> Self {
         let mut random = Random::new(seed);
         let limits = limits(&mut random);
-        let disk = Disk::new(random.chance(25), fault, random.chance(25));
+        let disk = Disk::new(random.chance(25), flaw, random.chance(25));
         let count = 3 + random.below(3);
         let mut clients = vec![Client::new(OBSERVER, observer())];
         clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random))));
         Self {
-            history: History::new(with_log),
+            history: History::new(log),
             clients,
             disk,
             hub: Hub::new(HubConfig { limits: limits.clone(), seeds: random.seeds(), auth: Arc::new(Everybody) }),

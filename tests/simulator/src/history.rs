@@ -115,6 +115,18 @@ pub struct Testament {
     pub fate: Fate,
 }
 
+/// How many of the events are kept to be shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// None: it is the fastest.
+    #[default]
+    None,
+    /// The last ones.
+    Last,
+    /// All.
+    All,
+}
+
 /// All that has happened.
 #[derive(Debug, Default)]
 pub struct History {
@@ -133,13 +145,14 @@ pub struct History {
     pub wills: Vec<Testament>,
     /// What a client saw that must not be.
     pub problems: Vec<String>,
-    log: Option<VecDeque<String>>,
+    log: VecDeque<String>,
+    wanted: Log,
 }
 
 impl History {
-    /// An empty one; with a log, for a seed that is known to fail.
-    pub fn new(with_log: bool) -> Self {
-        Self { log: with_log.then(VecDeque::new), ..Self::default() }
+    /// An empty one, and how much of it is to be told later.
+    pub fn new(wanted: Log) -> Self {
+        Self { wanted, ..Self::default() }
     }
 
     /// The next point in time.
@@ -150,11 +163,12 @@ impl History {
 
     /// Writes a line into the log.
     pub fn note(&mut self, line: impl FnOnce() -> String) {
-        let Some(log) = &mut self.log else { return };
-        if log.len() == SHOWN && std::env::var_os("HIKYAKU_LOG").is_none() {
-            log.pop_front();
+        match self.wanted {
+            Log::None => return,
+            Log::Last if self.log.len() == SHOWN => drop(self.log.pop_front()),
+            Log::Last | Log::All => {}
         }
-        log.push_back(format!("{:>6} {}", self.clock, line()));
+        self.log.push_back(format!("{:>6} {}", self.clock, line()));
     }
 
     /// Something that must not be.
@@ -165,8 +179,7 @@ impl History {
 
     /// The last lines of the log.
     pub fn log(&self) -> String {
-        let Some(log) = &self.log else { return String::new() };
-        log.iter().map(|line| format!("{line}\n")).collect()
+        self.log.iter().map(|line| format!("{line}\n")).collect()
     }
 
     /// A success for a message is on the wire; it answers the transmission at that time.

@@ -1,0 +1,26 @@
+//! Which bugs must the simulator find?
+
+use hikyaku_broker::Bug;
+
+use crate::disk::Fault;
+
+/// A bug that is planted for one life of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// None: the broker is to pass.
+    None,
+    /// One of the core.
+    Core(Bug),
+    /// One of the task that writes the journal.
+    Journal(Fault),
+}
+
+/// Every bug that can be planted, by its name.
+pub const FLAWS: [(&str, Flaw); 6] = [
+    ("acknowledge-before-commit", Flaw::Core(Bug::AcknowledgeBeforeCommit)),
+    ("forget-received-id", Flaw::Core(Bug::ForgetReceivedId)),
+    ("resume-in-wrong-order", Flaw::Core(Bug::ResumeInWrongOrder)),
+    ("commit-before-apply", Flaw::Journal(Fault::CommitFirst)),
+    ("batch-not-written", Flaw::Journal(Fault::DropBatch)),
+    ("no-sync", Flaw::Journal(Fault::NoSync)),
+];

@@ -1,0 +1,40 @@
+//! Does the simulator find bugs? Each is planted alone, and must fail a seed that passes without it.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
+use hikyaku_simulator::{FLAWS, find};
+
+/// Within how many seeds.
+const SEEDS: u64 = 1000;
+
+/// The bug of that name is found.
+fn is_found(name: &str) {
+    let (_, flaw) = FLAWS.iter().find(|(known, _)| *known == name).unwrap();
+    let found = find(*flaw, 1..=SEEDS);
+    println!("{name}: {:?}", found.as_ref().map(|failure| (failure.seed, &failure.what)));
+    assert!(found.is_some(), "{name} was not found within {SEEDS} seeds");
+}
+
+macro_rules! planted {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            is_found($name);
+        })*
+
+        #[test]
+        fn every_bug_that_can_be_planted_has_a_test() {
+            let tested = [$($name),*];
+            assert!(FLAWS.iter().all(|(name, _)| tested.contains(name)));
+        }
+    };
+}
+
+planted! {
+    an_acknowledgement_before_the_commit_is_found: "acknowledge-before-commit",
+    a_forgotten_id_of_qos_2_is_found: "forget-received-id",
+    a_session_that_resumes_in_the_wrong_order_is_found: "resume-in-wrong-order",
+    a_watermark_that_moves_before_the_batch_is_applied_is_found: "commit-before-apply",
+    a_batch_that_is_not_written_is_found: "batch-not-written",
+    a_missing_sync_is_found: "no-sync",
+}
