@@ -34,13 +34,16 @@ const TICK_BUDGET: usize = 500;
 /// How long connections may take to end when the broker stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The task that writes.
+type Journal = JoinHandle<Result<(), StoreError>>;
+
 /// A broker that runs.
 pub struct Server {
     shared: Arc<Shared>,
     listening: Vec<SocketAddr>,
     notes: Vec<String>,
     stop_writer: watch::Sender<bool>,
-    writer: JoinHandle<Result<(), StoreError>>,
+    writer: Journal,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -77,9 +80,10 @@ impl Server {
         let hub = Arc::new(Hub::new(HubConfig { limits: limits(config), seeds, auth: auth.clone() }));
         let (stop_writer, stop) = watch::channel(false);
         let writer = Writer::new(hub.clone(), stores.clone(), ledger, clock, &config.storage, stop);
-        restore(&hub, recovered, clock, &*will_dispatch).await;
-        let writer = spawn_writer(writer);
+        let stamped = restore(&hub, recovered, clock, &*will_dispatch).await;
+        let mut writer = spawn_writer(writer);
         let shared = Arc::new(shared(config, hub, stores, clock, auth, will_dispatch));
+        stamp(&shared, stamped, &mut writer).await?;
         let mut listening = Vec::new();
         let mut tasks = vec![tokio::spawn(keep_time(shared.clone()))];
         for listener in bound.listeners {
@@ -110,13 +114,7 @@ impl Server {
 
     /// Ends when the store can not be used any more; until then it waits.
     pub async fn failed(&mut self) -> StoreError {
-        match (&mut self.writer).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) => StoreError::new(hikyaku_traits::Decision::Away, "the journal has ended"),
-            Err(error) => {
-                StoreError::new(hikyaku_traits::Decision::Poisoned, format!("the journal's task has ended: {error}"))
-            }
-        }
+        end_of(&mut self.writer).await
     }
 
     /// Stops: sessions are kept as they are, Wills are not published, all that was appended is on disk when this returns.
@@ -178,10 +176,11 @@ fn directories(config: &Config) -> Result<(), ServerError> {
     if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
 }
 
-/// Fills the hub, and asks what becomes of the Wills of those who were connected when the broker went away.
-async fn restore(hub: &Hub, recovered: Recovered, clock: Clock, will_dispatch: &dyn WillDispatch) {
+/// Fills the hub, and asks what becomes of the Wills of those who were connected when the broker went away. Gives the
+/// ticket of what that appends.
+async fn restore(hub: &Hub, recovered: Recovered, clock: Clock, will_dispatch: &dyn WillDispatch) -> u64 {
     let mut turn = Turn::new();
-    let (lost, _) = hub.restore(recovered, clock.now(), &mut turn);
+    let (lost, ticket) = hub.restore(recovered, clock.now(), &mut turn);
     for lost in lost {
         let now = clock.now();
         let asked = will_dispatch.dispatch(lost.client_id(), &lost.will, Lost::Restart, now);
@@ -191,10 +190,41 @@ async fn restore(hub: &Hub, recovered: Recovered, clock: Clock, will_dispatch: &
         };
         hub.decide_lost_will(lost, decision, now, &mut turn);
     }
+    ticket // nothing has been sealed yet: what was decided about the Wills is in the same batch
+}
+
+/// Waits until it is on disk who was lost with the last run, so that a second crash restarts no delay and no expiry. A
+/// store that is found without room is not waited for: that batch stays the first that it takes, and until then whatever
+/// needs the store is refused.
+async fn stamp(shared: &Shared, ticket: u64, writer: &mut Journal) -> Result<(), StoreError> {
+    let stamped = connection::durable(shared, ticket);
+    tokio::pin!(stamped);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stamped => return Ok(()),
+            error = end_of(writer) => return Err(error),
+            () = tokio::time::sleep(TICK) => {}
+        }
+        if !shared.hub.is_store_up() {
+            return Ok(());
+        }
+    }
+}
+
+/// Why the journal has ended, when it has.
+async fn end_of(writer: &mut Journal) -> StoreError {
+    match writer.await {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) => StoreError::new(hikyaku_traits::Decision::Away, "the journal has ended"),
+        Err(error) => {
+            StoreError::new(hikyaku_traits::Decision::Poisoned, format!("the journal's task has ended: {error}"))
+        }
+    }
 }
 
 /// The writer has a thread of its own, so that neither a large batch nor a slow disk takes a worker from the clients.
-fn spawn_writer(writer: Writer) -> JoinHandle<Result<(), StoreError>> {
+fn spawn_writer(writer: Writer) -> Journal {
     let handle = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || handle.block_on(writer.run()))
 }

@@ -25,8 +25,9 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    /// The row under that key is corrupt.
-    pub(super) fn corrupt(table: Table, key: &[u8]) -> Self {
+    /// The row under that key is not what was written.
+    #[must_use]
+    pub fn corrupt(table: Table, key: &[u8]) -> Self {
         use std::fmt::Write;
         let mut hex = String::with_capacity(key.len() * 2);
         for byte in key {

@@ -199,7 +199,7 @@ async fn attach(shared: &Shared, request: &AttachRequest) -> Result<(Box<Session
 }
 
 /// Waits until a batch is on disk. Not on the session's seat: that is for its connection, and may have another by now.
-pub(super) async fn durable(shared: &Shared, ticket: u64) {
+pub(crate) async fn durable(shared: &Shared, ticket: u64) {
     let hub = &shared.hub;
     if hub.watermark() >= ticket {
         return;

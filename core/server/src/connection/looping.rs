@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hikyaku_broker::{Close, Question, Step, Turn};
 use hikyaku_protocol::{decode, encode_pingresp, frame};
-use hikyaku_traits::{Access, Authorization};
+use hikyaku_traits::{Access, Authorization, Decision};
 use hikyaku_types::{Now, ReasonCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -32,6 +32,12 @@ const STORE_RETRY: Duration = Duration::from_millis(250);
 const FAULT: End = End::Closed(Close {
     reason: ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
     what: "a fault of the broker: see the log",
+});
+
+/// The end of a connection whose queue is damaged: its messages stay in the store, and other clients go on.
+const DAMAGED: End = End::Closed(Close {
+    reason: ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+    what: "a message in its queue is damaged: see the log",
 });
 
 /// What came of the input.
@@ -303,6 +309,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.fetch = None;
         match page {
             Ok(page) => self.session.on_page(&self.shared.hub, Some(page), turn),
+            Err(error) if error.decision == Decision::Corrupt => {
+                tracing::error!(client = %self.session.seat().client_id(), "{error}");
+                self.session.on_page(&self.shared.hub, None, turn);
+                self.ended = Some(DAMAGED);
+            }
             Err(error) => {
                 tracing::warn!(client = %self.session.seat().client_id(), "queued messages cannot be read: {error}; trying again");
                 let (stores, number) = (self.shared.stores.clone(), self.session.seat().number());

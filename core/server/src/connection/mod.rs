@@ -20,6 +20,8 @@ use hikyaku_types::ReasonCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
+pub(crate) use handshake::durable;
+
 use crate::shared::Shared;
 
 /// How a connection ends.
