@@ -1,6 +1,6 @@
 //! The broker under test, as a process.
 
-use crate::raw::{Connect, WAIT};
+use crate::raw::{Client, Connect, Event, WAIT};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -17,21 +17,44 @@ const PACE: Duration = Duration::from_millis(3);
 pub struct Options {
     backend: String,
     durability: String,
+    storage: String,
     extra: String,
     wrapper: Vec<String>,
+    data: Option<PathBuf>,
 }
 
 impl Options {
     /// A broker with this storage backend and `durability: always`.
     #[must_use]
     pub fn backend(name: &str) -> Self {
-        Self { backend: name.into(), durability: "always".into(), extra: String::new(), wrapper: Vec::new() }
+        Self {
+            backend: name.into(),
+            durability: "always".into(),
+            storage: String::new(),
+            extra: String::new(),
+            wrapper: Vec::new(),
+            data: None,
+        }
     }
 
     /// Another durability.
     #[must_use]
     pub fn durability(mut self, durability: &str) -> Self {
         self.durability = durability.into();
+        self
+    }
+
+    /// One more key of the section storage.
+    #[must_use]
+    pub fn storage(mut self, key: &str, value: &str) -> Self {
+        self.storage.push_str(&format!("  {key}: {value}\n"));
+        self
+    }
+
+    /// A data directory of the test's own, which stays when the broker goes.
+    #[must_use]
+    pub fn data(mut self, path: &Path) -> Self {
+        self.data = Some(path.to_owned());
         self
     }
 
@@ -125,6 +148,36 @@ impl Broker {
         }
     }
 
+    /// Its data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.options.data.clone().unwrap_or_else(|| self.dir.join("data"))
+    }
+
+    /// The file in which its backend keeps the records.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.data().join(format!("hikyaku.{}", self.options.backend))
+    }
+
+    /// Changes how it runs from its next start on.
+    pub fn change(&mut self, change: impl FnOnce(Options) -> Options) {
+        self.options = change(self.options.clone());
+    }
+
+    /// Starts it where it has to refuse, and gives what it says.
+    ///
+    /// # Panics
+    /// When it starts, or ends in another way than by a refusal.
+    pub fn refused(&mut self) -> String {
+        self.kill9();
+        let mut command = self.command();
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("setpriv starts the broker");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "the broker was to refuse the start; it said: {said}");
+        said
+    }
+
     /// Asks it to stop and waits until it has.
     pub fn term(&mut self) {
         signal(self.pid(), "TERM");
@@ -170,15 +223,32 @@ impl Broker {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
+    /// Starts it again; false if it refuses, and its log says why.
+    pub fn starts(&mut self) -> bool {
+        self.kill9();
+        if !self.try_start() {
+            return false;
+        }
+        // It listens before it has read its store.
+        let connect = Connect::v311("ready");
+        let client = Client::try_tcp(self.addr(), connect.version);
+        let answers = client.is_ok_and(|mut client| {
+            client.send(&connect.encode());
+            matches!(client.poll(WAIT), Event::Packet(_))
+        });
+        if answers {
+            return true;
+        }
+        // It lets its sockets go before it says why.
+        let status = self.child.take().expect("the broker runs").wait().expect("the broker's status");
+        assert_eq!(status.code(), Some(1), "it refused the start");
+        false
+    }
+
     /// Starts the process; false if it ended before it accepted a connection.
     fn try_start(&mut self) -> bool {
-        let config = self.dir.join("config.yaml");
-        fs::write(&config, self.yaml()).expect("the broker's configuration");
+        let mut command = self.command();
         let log = File::options().create(true).append(true).open(self.dir.join("log")).expect("the broker's log");
-        // A broker never outlives the test that started it, not even one that is killed.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).args(&self.options.wrapper).args(program());
-        command.arg("--config").arg(config).current_dir(&self.dir).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("the broker's log")).stderr(log);
         let mut child = command.spawn().expect("setpriv starts the broker");
         let deadline = Instant::now() + 2 * WAIT;
@@ -197,12 +267,24 @@ impl Broker {
         panic!("the broker accepts no connection after {:?}", 2 * WAIT);
     }
 
+    /// The broker's command, with its configuration written.
+    fn command(&self) -> Command {
+        let config = self.dir.join("config.yaml");
+        fs::write(&config, self.yaml()).expect("the broker's configuration");
+        // A broker never outlives the test that started it, not even one that is killed.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).args(&self.options.wrapper).args(program());
+        command.arg("--config").arg(config).current_dir(&self.dir).stdin(Stdio::null());
+        command
+    }
+
     fn yaml(&self) -> String {
-        let Options { backend, durability, extra, .. } = &self.options;
-        let (addr, path) = (self.addr(), self.dir.join("data"));
+        let Options { backend, durability, storage, extra, .. } = &self.options;
+        let (addr, path) = (self.addr(), self.data());
+        let path = path.display();
         format!(
-            "listeners:\n  - bind: {addr}\nstorage:\n  backend: {backend}\n  path: {}\n  durability: {durability}\n{extra}",
-            path.display()
+            "listeners:\n  - bind: {addr}\nstorage:\n  backend: {backend}\n  path: {path}\n  durability: {durability}\n\
+             {storage}{extra}"
         )
     }
 }

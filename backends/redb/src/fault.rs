@@ -24,6 +24,12 @@ pub(crate) fn fault_of_open(path: &Path, error: Error) -> StoreError {
     }
 }
 
+/// An error in which redb itself has lost its way.
+pub(crate) fn altered(what: &str, path: &Path) -> StoreError {
+    let why = "what is in the file is not what redb wrote there";
+    complain(Decision::Corrupt, what, path, &why, advice(Decision::Corrupt))
+}
+
 fn decision(error: &Error) -> Decision {
     match error {
         // redb's words for a file that it did not write, and for one that ends too early.

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use hikyaku_blocking::{Blocking, StoreLock, complain, sync_directory};
-use hikyaku_traits::{Decision, StoreError, Table};
+use hikyaku_blocking::{Blocking, StoreLock, sync_directory};
+use hikyaku_traits::{StoreError, Table};
 use redb::{Builder, Database, Error, ReadableDatabase, TableHandle};
 
 use crate::definition;
-use crate::fault::{fault, fault_of_open};
+use crate::fault::{altered, fault, fault_of_open};
 use crate::reader::RedbReader;
 use crate::writer::RedbWriter;
 
@@ -62,10 +62,5 @@ fn make_tables(database: &Database) -> Result<(), Error> {
 
 /// Runs what reads a file that is not trusted yet: redb says that it may panic on one that was altered behind its back.
 pub(crate) fn unless_altered<T>(path: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(altered(path)))
-}
-
-fn altered(path: &Path) -> StoreError {
-    let why = "what is in the file is not what redb wrote there";
-    complain(Decision::Corrupt, "open the store", path, &why, "keep a copy of the file and bring back a backup")
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(altered("open the store", path)))
 }

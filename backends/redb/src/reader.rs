@@ -1,6 +1,7 @@
 //! How are records read from redb beside its writer?
 
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use hikyaku_traits::{Keys, Page, Row, Scan, StoreError, Table};
 use redb::{Database, Error, ReadableDatabase};
 
 use crate::definition;
-use crate::fault::fault;
+use crate::fault::{altered, fault};
 
 /// The reading side: each call sees the newest commit whole.
 pub(crate) struct RedbReader {
@@ -25,12 +26,18 @@ impl RedbReader {
 
 impl Reader for RedbReader {
     fn scan(&mut self, scan: &Scan) -> Result<Page, StoreError> {
-        read_range(&self.database, scan).map_err(|error| fault("scan the store", &self.path, &error))
+        guarded(&self.path, "scan the store", || read_range(&self.database, scan))
     }
 
     fn get(&mut self, table: Table, keys: &Keys) -> Result<Page, StoreError> {
-        look_up(&self.database, table, keys).map_err(|error| fault("look records up in the store", &self.path, &error))
+        guarded(&self.path, "look records up in the store", || look_up(&self.database, table, keys))
     }
+}
+
+/// redb says that it may panic on a file that was altered behind its back.
+fn guarded(path: &Path, what: &str, read: impl FnOnce() -> Result<Page, Error>) -> Result<Page, StoreError> {
+    let read = catch_unwind(AssertUnwindSafe(read)).map_err(|_| altered(what, path))?;
+    read.map_err(|error| fault(what, path, &error))
 }
 
 fn read_range(database: &Database, scan: &Scan) -> Result<Page, Error> {

@@ -16,6 +16,7 @@ mod pages;
 mod recover;
 mod server;
 mod shared;
+mod spot;
 pub mod startup;
 mod store;
 mod trace;

@@ -1,33 +1,69 @@
-//! How does a broker come back to what its store remembers?
+//! How does a broker come back to what its store remembers, and what if that is damaged?
 
 use std::sync::Arc;
 
-use hikyaku_broker::ledger::{Ledger, Place, Recovered, Recovery};
+use hikyaku_broker::ledger::{Ledger, LedgerError, Place, Recovered, Recovery};
 use hikyaku_traits::{Decision, StoreError};
 
+use crate::config::OnCorrupt;
 use crate::store::Stores;
 
 /// Bytes of rows that one page of the recovery holds.
 const PAGE_BYTES: usize = 1 << 20;
 
-/// Reads the stores. Waits for the disk.
+/// Opens the stores and reads them. Waits for the disk. A store that is damaged is put aside, if that is wanted.
 ///
 /// # Errors
-/// What the store says, or that its records are of a newer format or damaged.
-pub(crate) async fn recover(stores: &Arc<Stores>, seeds: [u64; 4]) -> Result<(Ledger, Recovered), StoreError> {
+/// What the stores say, or that their records are of a newer format or damaged.
+pub(crate) async fn open(
+    stores: &Arc<Stores>,
+    seeds: [u64; 4],
+    on_corrupt: OnCorrupt,
+) -> Result<(Ledger, Recovered), StoreError> {
+    let mut is_aside = [false; 2];
+    loop {
+        let (place, error) = match open_and_read(stores, seeds).await {
+            Ok(recovered) => return Ok(recovered),
+            Err(trouble) => trouble,
+        };
+        if error.decision != Decision::Corrupt || is_aside[place as usize] {
+            return Err(error);
+        }
+        if on_corrupt == OnCorrupt::Refuse {
+            let way = "Or write storage.on_corrupt: set-aside, to put the store aside and begin with nothing.";
+            return Err(StoreError::new(error.decision, format!("{error} {way}")));
+        }
+        is_aside[place as usize] = true;
+        let (file, aside) = (stores.file(place), stores.set_aside(place).await?);
+        tracing::error!(
+            "{error} As storage.on_corrupt says, the damaged store {file} was put aside as {aside}, and the broker begins \
+             WITHOUT WHAT WAS IN IT"
+        );
+    }
+}
+
+async fn open_and_read(stores: &Arc<Stores>, seeds: [u64; 4]) -> Result<(Ledger, Recovered), (Place, StoreError)> {
+    stores.open_each().await?;
     let mut recovery = Recovery::new(seeds, PAGE_BYTES);
     let sessions = stores.sessions();
     let retained = stores.retained();
     while let Some((place, scan)) = recovery.next_scan() {
         let page = match (place, &retained) {
-            (Place::Retained, Some(retained)) => retained.scan(scan).await?,
-            _ => sessions.scan(scan).await?,
+            (Place::Retained, Some(retained)) => retained.scan(scan).await,
+            _ => sessions.scan(scan).await,
         };
-        recovery.page(place, page).map_err(|error| refuse(stores, &error))?;
+        let page = page.map_err(|error| (place, error))?;
+        recovery.page(place, page).map_err(|error| (place, refuse(stores, place, &error)))?;
     }
-    recovery.finish().map_err(|error| refuse(stores, &error))
+    // What is found out only at the end is that a retained message lacks its payload.
+    recovery.finish().map_err(|error| (Place::Retained, refuse(stores, Place::Retained, &error)))
 }
 
-fn refuse(stores: &Stores, error: &hikyaku_broker::ledger::LedgerError) -> StoreError {
-    StoreError::new(Decision::Corrupt, format!("Cannot use the store {}: {error}", stores.files()))
+/// An error for people. Only what is damaged is `Corrupt`: what a newer version wrote is whole.
+fn refuse(stores: &Stores, place: Place, error: &LedgerError) -> StoreError {
+    let decision = match error {
+        LedgerError::Corrupt { .. } => Decision::Corrupt,
+        _ => Decision::Unsupported,
+    };
+    StoreError::new(decision, format!("Cannot use the store {}: {error}.", stores.file(place)))
 }

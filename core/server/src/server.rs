@@ -71,9 +71,8 @@ impl Server {
 
     async fn serve(config: &Config, bound: Bound, stores: Stores) -> Result<Self, ServerError> {
         let stores = Arc::new(stores);
-        stores.reopen().await?;
         let seeds = random_seeds();
-        let (ledger, recovered) = recover::recover(&stores, seeds).await?;
+        let (ledger, recovered) = recover::open(&stores, seeds, config.storage.on_corrupt).await?;
         let clock = Clock::start(recovered.clock_ms);
         let auth: Arc<dyn Auth> = Arc::new(Anonymous);
         let will_dispatch: Arc<dyn WillDispatch> = Arc::new(StandardWill);

@@ -1,15 +1,15 @@
 //! Which store keeps what, and how is it opened (again)?
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hikyaku_memory::Memory;
-use hikyaku_traits::{RetainStore, SessionStore, StoreError};
+use hikyaku_broker::ledger::Place;
+use hikyaku_traits::{Decision, RetainStore, SessionStore, StoreError};
 use parking_lot::RwLock;
 
-use crate::closed::{Closed, blocking};
-use crate::config::{Backend, Config};
+use crate::closed::Closed;
+use crate::config::Config;
+pub use crate::spot::Spot;
 
 /// An open store of sessions.
 pub type Sessions = Arc<dyn SessionStore>;
@@ -27,61 +27,18 @@ pub trait Open<S: ?Sized + Send + Sync>: Send + Sync {
 
     /// Where its records lie, for messages.
     fn place(&self) -> String;
-}
 
-/// A store that is built in, and where it lies.
-#[derive(Clone, Debug)]
-pub struct Spot {
-    /// Which engine.
-    backend: Backend,
-    /// In which directory.
-    path: PathBuf,
-    /// What memory holds stays when it is opened again.
-    memory: Arc<Memory>,
-}
-
-impl Spot {
-    /// The store of an engine in a directory.
-    #[must_use]
-    pub fn new(backend: Backend, path: PathBuf) -> Self {
-        Self { backend, path, memory: Arc::default() }
-    }
-
-    /// The file of the store, for messages.
-    #[must_use]
-    pub fn file(&self) -> PathBuf {
-        match self.backend {
-            Backend::Redb => self.path.join("hikyaku.redb"),
-            Backend::Sqlite => self.path.join("hikyaku.sqlite"),
-            Backend::Memory => PathBuf::from("memory"),
-        }
+    /// Puts a damaged store aside, so that the next [`Self::open`] begins with an empty one: `storage.on_corrupt:
+    /// set-aside`. Nothing is removed or overwritten. Gives where it lies now, for messages. The store is closed. Without a
+    /// body of its own it refuses, and the broker does not start.
+    ///
+    /// # Errors
+    /// It cannot be put aside.
+    async fn set_aside(&self) -> Result<String, StoreError> {
+        let why = format!("Cannot put the store {} aside: that is not known of this kind.", self.place());
+        Err(StoreError::new(Decision::Unsupported, why))
     }
 }
-
-macro_rules! open {
-    ($store:ident) => {
-        #[async_trait]
-        impl Open<dyn $store> for Spot {
-            async fn open(&self) -> Result<Arc<dyn $store>, StoreError> {
-                let file = self.file();
-                Ok(match self.backend {
-                    Backend::Redb => Arc::new(blocking(move || hikyaku_redb::open(&file, &Default::default())).await?),
-                    Backend::Sqlite => {
-                        Arc::new(blocking(move || hikyaku_sqlite::open(&file, &Default::default())).await?)
-                    }
-                    Backend::Memory => self.memory.clone(),
-                })
-            }
-
-            fn place(&self) -> String {
-                self.file().display().to_string()
-            }
-        }
-    };
-}
-
-open!(SessionStore);
-open!(RetainStore);
 
 /// The stores of a broker: one, or one more for what is retained. Shared by the journal, which opens them again after a
 /// failure, and the readers.
@@ -138,23 +95,57 @@ impl Stores {
         self.retained_open.as_ref().map_or(main.clone(), |retained| format!("{main} and {}", retained.place()))
     }
 
+    /// The file of one of the stores, for messages.
+    pub(crate) fn file(&self, place: Place) -> String {
+        match (place, &self.retained_open) {
+            (Place::Retained, Some(retained)) => retained.place(),
+            _ => self.sessions_open.place(),
+        }
+    }
+
     /// Closes what is open, and opens it again.
     ///
     /// # Errors
     /// What the engine says; then nothing is open, and calls fail until this succeeds.
     pub async fn reopen(&self) -> Result<(), StoreError> {
-        let old = std::mem::replace(&mut *self.sessions.write(), Arc::new(Closed));
-        // A store that has failed may fail to close; its handle goes all the same.
-        let _ = old.close().await;
-        drop(old);
-        *self.sessions.write() = self.sessions_open.open().await?;
+        self.open_each().await.map_err(|(_, error)| error)
+    }
+
+    /// The same, telling which of them cannot be opened.
+    pub(crate) async fn open_each(&self) -> Result<(), (Place, StoreError)> {
+        self.close(Place::Sessions).await;
+        *self.sessions.write() = self.sessions_open.open().await.map_err(|error| (Place::Sessions, error))?;
         if let Some(opener) = &self.retained_open {
-            let old = self.retained.write().replace(Arc::new(Closed));
-            if let Some(old) = old {
-                let _ = old.close().await;
-            }
-            *self.retained.write() = Some(opener.open().await?);
+            self.close(Place::Retained).await;
+            *self.retained.write() = Some(opener.open().await.map_err(|error| (Place::Retained, error))?);
         }
         Ok(())
+    }
+
+    /// Puts a damaged store aside; gives where it lies now. Then nothing is open.
+    pub(crate) async fn set_aside(&self, place: Place) -> Result<String, StoreError> {
+        self.close(Place::Sessions).await;
+        self.close(Place::Retained).await;
+        match (place, &self.retained_open) {
+            (Place::Retained, Some(retained)) => retained.set_aside().await,
+            _ => self.sessions_open.set_aside().await,
+        }
+    }
+
+    /// A store that has failed may fail to close; its handle goes all the same.
+    async fn close(&self, place: Place) {
+        match place {
+            Place::Sessions => {
+                let old = std::mem::replace(&mut *self.sessions.write(), Arc::new(Closed));
+                let _ = old.close().await;
+            }
+            Place::Retained if self.is_separate() => {
+                let old = self.retained.write().replace(Arc::new(Closed));
+                if let Some(old) = old {
+                    let _ = old.close().await;
+                }
+            }
+            Place::Retained => {}
+        }
     }
 }

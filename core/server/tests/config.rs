@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use hikyaku_server::config::{
-    Backend, Config, ConfigSource, Durability, Flags, Inputs, Listener, Loaded, Origin, RetainedStorage, load, resolve,
+    Backend, Config, ConfigSource, Durability, Flags, Inputs, Listener, Loaded, OnCorrupt, Origin, RetainedStorage,
+    load, resolve,
 };
 
 fn resolved(yaml: &str, environment: &[(&str, &str)], flags: Flags) -> Loaded {
@@ -168,6 +169,13 @@ fn files_of_other_editors_are_read() {
     assert_eq!((limits.inflight_bytes_max, limits.mailbox_bytes_max), (4 << 20, 4 << 20));
 }
 
+/// A damaged store may be put aside; unless it is written, it is not.
+#[test]
+fn a_damaged_store_is_put_aside_only_if_it_is_written() {
+    assert_eq!(config("").storage.on_corrupt, OnCorrupt::Refuse);
+    assert_eq!(config("storage: {on_corrupt: set-aside}").storage.on_corrupt, OnCorrupt::SetAside);
+}
+
 /// Retained messages may live elsewhere; in memory they need no path.
 #[test]
 fn retained_messages_may_live_elsewhere() {
@@ -186,7 +194,7 @@ fn the_printed_configuration_resolves_to_the_same() {
         "",
         "listeners:\n  - {bind: 0.0.0.0:1, allow_anonymous: true}\n  - bind: '[::1]:2'\n",
         "storage: {path: \"it's a \\\"dir\\\" # ü\", durability: interval, sync_interval: 1500ms}\n",
-        "storage: {path: 'true', retained: {backend: sqlite, path: '~/x: y'}}\n",
+        "storage: {on_corrupt: set-aside, path: 'true', retained: {backend: sqlite, path: '~/x: y'}}\n",
         "limits: {packet_size_max: 1000, keep_alive_max: 90s, session_expiry_max: 14d}\n",
     ];
     for yaml in files {

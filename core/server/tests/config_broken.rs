@@ -23,6 +23,12 @@ const FILES: &[(&str, &[&str])] = &[
         "storage: {durability: 1}\n",
         &["1:23: storage.durability: \"1\" is not a durability. Write one of: always, interval, never."],
     ),
+    (
+        "storage: {on_corrupt: set_aside}\n",
+        &[
+            "1:23: storage.on_corrupt: \"set_aside\" is not a way. Write one of: refuse, set-aside. Did you mean set-aside?",
+        ],
+    ),
     ("storage:\n  path:\n", &["2:7: storage.path: has no value. Write the path of a directory, like ./data."]),
     ("storage:\n  path: ''\n", &["2:9: storage.path: is empty."]),
     ("storage:\n  path: 7\n", &["2:9: storage.path: 7 is not a path. If you mean a directory, write ./7."]),

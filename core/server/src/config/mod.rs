@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use figment::value::Value;
 
 pub use flags::Flags;
-pub use model::{Backend, Config, Durability, Limits, Listener, Log, MQTT_PORT, RetainedStorage, Storage};
+pub use model::{Backend, Config, Durability, Limits, Listener, Log, MQTT_PORT, OnCorrupt, RetainedStorage, Storage};
 pub use problem::{ConfigErrors, Origin};
 pub(crate) use units::duration_text;
 

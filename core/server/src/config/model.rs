@@ -51,6 +51,8 @@ pub struct Storage {
     /// How long a write may wait for the disk; read only with [`Durability::Interval`].
     #[serde(rename = "sync_interval")]
     pub sync_interval_ms: u64,
+    /// What a start does with a store that is damaged.
+    pub on_corrupt: OnCorrupt,
     /// A place of their own for retained messages; `None` keeps them with the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retained: Option<RetainedStorage>,
@@ -88,6 +90,16 @@ pub enum Durability {
     Interval,
     /// When the operating system likes.
     Never,
+}
+
+/// What a start does with a store that is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnCorrupt {
+    /// The broker does not start.
+    Refuse,
+    /// The files get other names, and the broker starts with an empty store.
+    SetAside,
 }
 
 /// Bounds; none is ever zero. `*_bytes_max` and `packet_size_max` count bytes.
@@ -175,6 +187,7 @@ impl Default for Storage {
             path: PathBuf::from("./data"),
             durability: Durability::Always,
             sync_interval_ms: 1_000,
+            on_corrupt: OnCorrupt::Refuse,
             retained: None,
         }
     }

@@ -61,6 +61,7 @@ static STORAGE: &[Key] = &[
     leaf("path", Kind::Path),
     leaf("durability", DURABILITY),
     leaf("sync_interval", Kind::Millis { max: DAY_MS }),
+    leaf("on_corrupt", ON_CORRUPT),
     Key { name: "retained", shape: Shape::Section(RETAINED) },
 ];
 
@@ -97,6 +98,7 @@ static LOG: &[Key] = &[leaf("verbose", Kind::Flag)];
 
 const BACKEND: Kind = Kind::Word { noun: "backend", words: &["redb", "sqlite", "memory"] };
 const DURABILITY: Kind = Kind::Word { noun: "durability", words: &["always", "interval", "never"] };
+const ON_CORRUPT: Kind = Kind::Word { noun: "way", words: &["refuse", "set-aside"] };
 
 const U16: u64 = u16::MAX as u64;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
