@@ -18,7 +18,7 @@ mod reader;
 mod writer;
 
 pub use maintenance::{compact, info, verify};
-pub use open::{Options, open};
+pub use open::{Options, open, open_on};
 
 /// What a crash may take of batches applied with [`Durability::Buffered`](hikyaku_traits::Durability::Buffered), for the
 /// operator to read.

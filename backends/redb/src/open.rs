@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hikyaku_blocking::{Blocking, StoreLock, sync_directory};
 use hikyaku_traits::{StoreError, Table};
-use redb::{Builder, Database, Error, ReadableDatabase, TableHandle};
+use redb::{Builder, Database, DatabaseError, Error, ReadableDatabase, StorageBackend, TableHandle};
 
 use crate::definition;
 use crate::fault::{altered, fault, fault_of_open};
@@ -30,8 +30,24 @@ impl Default for Options {
 /// Opens the store in the file `path`, or makes it, with its directory. Blocks for the disk, after a crash for as long as
 /// redb needs to check the file (about two seconds per gigabyte). A file that is new is durable when this returns.
 pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
+    start(path, || builder(options).create(path))
+}
+
+/// [`open`] with the bytes of the store in `storage` instead of a file, for tests that lay a disk under it which fails or
+/// loses its power. `path` names the store in messages, and its lock lies there.
+pub fn open_on(storage: impl StorageBackend, path: &Path, options: &Options) -> Result<Blocking, StoreError> {
+    start(path, || builder(options).create_with_backend(storage))
+}
+
+fn builder(options: &Options) -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(options.cache_bytes);
+    builder
+}
+
+fn start(path: &Path, create: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Blocking, StoreError> {
     let lock = StoreLock::take(path)?;
-    let database = unless_altered(path, || prepare(path, options))?;
+    let database = unless_altered(path, || prepare(path, create))?;
     sync_directory(path.parent().unwrap_or(Path::new("")))?;
     let database = Arc::new(database);
     let reader = RedbReader::new(Arc::clone(&database), path);
@@ -39,11 +55,8 @@ pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
 }
 
 /// Opens the file and makes the tables that are missing.
-fn prepare(path: &Path, options: &Options) -> Result<Database, StoreError> {
-    let database = Builder::new()
-        .set_cache_size(options.cache_bytes)
-        .create(path)
-        .map_err(|error| fault_of_open(path, error.into()))?;
+fn prepare(path: &Path, create: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, StoreError> {
+    let database = create().map_err(|error| fault_of_open(path, error.into()))?;
     make_tables(&database).map_err(|error| fault("make the tables of the store", path, &error))?;
     Ok(database)
 }

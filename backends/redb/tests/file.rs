@@ -51,3 +51,18 @@ fn crash_leaves_what_was_synced() {
         assert_eq!(opened(&copy).keys().await, [b"a", b"b"]);
     });
 }
+
+/// A store whose bytes lie elsewhere leaves no file at its path but the lock.
+#[test]
+fn storage_of_the_caller_holds_the_records() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    let bytes = redb::backends::InMemoryBackend::new();
+    let store = boxed(hikyaku_redb::open_on(bytes, &path, &Options::default()).unwrap());
+    run(async {
+        store.write([Write::put("k", "v")]).await.unwrap();
+        assert_eq!(store.keys().await, [b"k"]);
+        store.close().await.unwrap();
+    });
+    assert!(!path.exists());
+}

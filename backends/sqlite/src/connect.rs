@@ -19,18 +19,23 @@ pub(crate) const PAGE_BYTES: usize = 4096;
 
 /// Opens a connection. No checkpoint takes place by itself: not at a commit, and not when the last connection goes, which
 /// would write on after a failed sync.
-pub(crate) fn connect(path: &Path, cache_bytes: usize) -> Result<Connection> {
-    connect_with(path, cache_bytes, OpenFlags::SQLITE_OPEN_CREATE)
+///
+/// `vfs` names the VFS between SQLite and the disk; `None`: the operating system's.
+pub(crate) fn connect(path: &Path, cache_bytes: usize, vfs: Option<&str>) -> Result<Connection> {
+    connect_with(path, cache_bytes, OpenFlags::SQLITE_OPEN_CREATE, vfs)
 }
 
 /// [`connect`] to a file that must be there.
 pub(crate) fn connect_existing(path: &Path, cache_bytes: usize) -> Result<Connection> {
-    connect_with(path, cache_bytes, OpenFlags::empty())
+    connect_with(path, cache_bytes, OpenFlags::empty(), None)
 }
 
-fn connect_with(path: &Path, cache_bytes: usize, flags: OpenFlags) -> Result<Connection> {
+fn connect_with(path: &Path, cache_bytes: usize, flags: OpenFlags, vfs: Option<&str>) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = match vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+        None => Connection::open_with_flags(path, flags)?,
+    };
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(hikyaku_traits::Table::ALL.len() * KINDS + 4);

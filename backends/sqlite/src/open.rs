@@ -29,16 +29,26 @@ impl Default for Options {
 /// Opens the store in the file `path`, or makes it, with its directory. Blocks for the disk, after a crash for as long as
 /// SQLite needs to move the log into the file. A file that is new is durable when this returns.
 pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
+    start(path, options, None)
+}
+
+/// [`open`] with the files of the store where the registered VFS of the name `vfs` keeps them, for tests that lay a disk
+/// under it which fails or loses its power. The lock lies at `path` all the same.
+pub fn open_on(vfs: &str, path: &Path, options: &Options) -> Result<Blocking, StoreError> {
+    start(path, options, Some(vfs))
+}
+
+fn start(path: &Path, options: &Options, vfs: Option<&str>) -> Result<Blocking, StoreError> {
     let lock = StoreLock::take(path)?;
     let cannot = |error| fault_of_open(path, &error);
     let cache_bytes = options.cache_bytes / 2;
-    let mut writer = connect(path, cache_bytes).map_err(cannot)?;
+    let mut writer = connect(path, cache_bytes, vfs).map_err(cannot)?;
     prepare(&writer, path)?;
     // Whatever ended the last run, the log is short from here on, as far as the disk has room.
     begin_log_anew(&writer).map_err(cannot)?;
     sync_directory(path.parent().unwrap_or(Path::new("")))?;
-    let reader = connect(path, cache_bytes).map_err(cannot)?;
-    let checkpoints = connect(path, 0).map_err(cannot)?;
+    let reader = connect(path, cache_bytes, vfs).map_err(cannot)?;
+    let checkpoints = connect(path, 0, vfs).map_err(cannot)?;
     let checkpoints = Checkpointer::start(checkpoints, &mut writer, path)?;
     Blocking::start("sqlite", SqliteWriter::new(writer, checkpoints, path, lock), SqliteReader::new(reader, path))
 }

@@ -78,3 +78,15 @@ fn log_stays_bounded() {
         assert!(!log.exists());
     });
 }
+
+/// A store on a VFS that has a name is opened through it; one that nobody has registered is no store.
+#[test]
+fn vfs_is_taken_by_its_name() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    let refused = hikyaku_sqlite::open_on("no-such", &path, &Options::default()).unwrap_err();
+    assert!(refused.message.contains("no-such"), "{refused}");
+    assert!(!path.exists());
+    drop(hikyaku_sqlite::open_on("unix-excl", &path, &Options::default()).unwrap());
+    assert!(path.exists());
+}
