@@ -11,6 +11,13 @@ pub trait Engine: Send + 'static {
     /// batch with an operation or a table that it does not know, and then have written nothing.
     fn apply(&mut self, batch: &Batch, durability: Durability) -> Result<(), StoreError>;
 
+    /// Does a small step of what can wait, such as giving room back to the disk, and says whether there is more to do at once.
+    /// Called after the answer to a batch and once at the start, while no call waits: one that comes waits for the end of this
+    /// step. What fails for good is remembered and told by the next [`Engine::apply`]. By default there is nothing to do.
+    fn tidy(&mut self) -> bool {
+        false
+    }
+
     /// Syncs all that was applied. Called at most once, as the last call, when the reader is gone already; also after a
     /// failure, and then it must not write to what may be damaged. The engine is dropped right after.
     fn close(&mut self) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
 use hikyaku_traits::{Batch, Decision, Durability, Keys, Page, Scan, StoreError, Table};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Engine, Reader};
@@ -54,7 +55,7 @@ impl Drop for Joined {
 
 /// Serves writes until the store is closed or dropped.
 pub(crate) fn write(mut engine: impl Engine, mut calls: mpsc::Receiver<Write>, poison: &Poison) {
-    while let Some(call) = calls.blocking_recv() {
+    while let Some(call) = next(&mut engine, &mut calls, poison) {
         match call {
             Write::Apply(batch, durability, answer) => {
                 let result = guarded(poison, "apply a batch", || engine.apply(&batch, durability));
@@ -71,6 +72,17 @@ pub(crate) fn write(mut engine: impl Engine, mut calls: mpsc::Receiver<Write>, p
         }
     }
     discard(engine);
+}
+
+/// Waits for the next call. As long as there is none, the engine may tidy up.
+fn next(engine: &mut impl Engine, calls: &mut mpsc::Receiver<Write>, poison: &Poison) -> Option<Write> {
+    loop {
+        match calls.try_recv() {
+            Ok(call) => return Some(call),
+            Err(TryRecvError::Empty) if guarded(poison, "tidy the store up", || Ok(engine.tidy())) == Ok(true) => {}
+            Err(_) => return calls.blocking_recv(),
+        }
+    }
 }
 
 /// Serves reads until the store is closed or dropped.

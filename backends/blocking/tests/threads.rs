@@ -144,3 +144,71 @@ fn drop_waits_for_the_engine() {
     drop(store);
     drops.recv_timeout(Duration::ZERO).unwrap();
 }
+
+/// Tidies up as often as it is told, and tells the test each time.
+struct Tidy(Box<dyn FnMut() -> bool + Send>, Sender<()>);
+
+impl Engine for Tidy {
+    fn apply(&mut self, _: &Batch, _: Durability) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn tidy(&mut self) -> bool {
+        let more = (self.0)();
+        self.1.send(()).unwrap();
+        more
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn start_tidy(more: impl FnMut() -> bool + Send + 'static) -> (Blocking, Receiver<()>) {
+    let (tidied, tidies) = channel();
+    (Blocking::start("test", Tidy(Box::new(more), tidied), Nothing).unwrap(), tidies)
+}
+
+/// An engine tidies up while nobody calls, until there is no more to do, and once more after a batch.
+#[test]
+fn engine_tidies_up_while_nothing_waits() {
+    let mut left = 3;
+    let (store, tidies) = start_tidy(move || {
+        left -= 1;
+        left > 0
+    });
+    let tidied = || tidies.recv_timeout(Duration::from_secs(30)).unwrap();
+    (0..3).for_each(|_| tidied());
+    left_alone(&tidies);
+    run(async { apply(&store).await.unwrap() });
+    tidied();
+}
+
+/// Nothing more comes: the thread waits for a call.
+fn left_alone(tidies: &Receiver<()>) {
+    assert!(tidies.recv_timeout(Duration::from_millis(20)).is_err());
+}
+
+/// A batch comes in between steps that have no end, and so does a close.
+#[test]
+fn batch_waits_for_one_step_only() {
+    run(async {
+        let (store, _tidies) = start_tidy(|| true);
+        assert_eq!(apply(&store).await, Ok(()));
+        store.close().await.unwrap();
+    });
+}
+
+/// A panic in a step is told by the next batch.
+#[test]
+fn panic_while_tidying_poisons() {
+    run(async {
+        let (begun, begins) = channel();
+        let (store, _tidies) = start_tidy(move || {
+            begun.send(()).unwrap();
+            panic!("as the test says")
+        });
+        begins.recv().unwrap();
+        assert_eq!(apply(&store).await, Err(Decision::Poisoned));
+    });
+}

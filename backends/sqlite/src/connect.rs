@@ -11,6 +11,9 @@ use crate::sql::KINDS;
 /// How long a call waits for another program that holds the file locked, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many statements are kept prepared beside those of the tables.
+const STATEMENTS_MORE: usize = 12;
+
 /// The size to which the log is cut back when it begins anew, and from which the writer makes it begin anew.
 pub(crate) const LOG_BYTES_MAX: usize = 64 << 20;
 
@@ -38,7 +41,7 @@ fn connect_with(path: &Path, cache_bytes: usize, flags: OpenFlags, vfs: Option<&
     };
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(hikyaku_traits::Table::ALL.len() * KINDS + 4);
+    connection.set_prepared_statement_cache_capacity(hikyaku_traits::Table::ALL.len() * KINDS + STATEMENTS_MORE);
     connection.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES};
          PRAGMA cache_size = -{};

@@ -17,10 +17,12 @@
 mod checkpoint;
 mod connect;
 mod fault;
+mod layout;
 mod maintenance;
 mod open;
 mod reader;
 mod sql;
+mod vacuum;
 mod writer;
 
 pub use maintenance::{compact, info, verify};

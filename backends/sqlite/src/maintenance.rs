@@ -5,12 +5,12 @@ use std::path::Path;
 use hikyaku_blocking::{Compacted, FileInfo, StoreLock, complain, file_bytes};
 use hikyaku_traits::{Decision, StoreError};
 use rusqlite::config::DbConfig;
-use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, Error, MAIN_DB};
+use rusqlite::{Connection, Error};
 
+use crate::checkpoint::empty_log;
 use crate::connect::{connect_existing, log_of};
 use crate::fault::{fault, fault_of_open};
-use crate::open::{Kind, judge, number};
+use crate::layout::{Kind, free_bytes, judge, rewrite, used_bytes};
 
 /// The memory for pages of the file, in bytes.
 const CACHE_BYTES: usize = 64 << 20;
@@ -56,8 +56,8 @@ pub fn compact(path: &Path) -> Result<Compacted, StoreError> {
     let mut room_bytes = 0;
     let compacted = || {
         room_bytes = 2 * used_bytes(&connection)?;
-        connection.execute_batch("VACUUM")?;
-        connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE)?;
+        rewrite(&connection)?;
+        empty_log(&connection)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         connection.close().map_err(|(_, error)| error)
     };
@@ -81,18 +81,6 @@ fn opened(path: &Path) -> Result<(StoreLock, Connection, i64), StoreError> {
 /// The bytes of the file and its log. The index of the log is made anew at each open.
 fn bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(file_bytes(path)? + file_bytes(&log_of(path))?)
-}
-
-/// The bytes of the pages that hold nothing.
-fn free_bytes(connection: &Connection) -> Result<u64, Error> {
-    let bytes = number(connection, "PRAGMA freelist_count")? * number(connection, "PRAGMA page_size")?;
-    Ok(u64::try_from(bytes).unwrap_or(0))
-}
-
-/// The bytes of the pages that hold something.
-fn used_bytes(connection: &Connection) -> Result<u64, Error> {
-    let bytes = number(connection, "PRAGMA page_count")? * number(connection, "PRAGMA page_size")?;
-    Ok(u64::try_from(bytes).unwrap_or(0).saturating_sub(free_bytes(connection)?))
 }
 
 fn findings(connection: &Connection) -> Result<Vec<String>, Error> {

@@ -6,11 +6,12 @@ use hikyaku_blocking::{Blocking, StoreLock, complain, sync_directory};
 use hikyaku_traits::{Decision, StoreError};
 use rusqlite::{Connection, Result as Answer};
 
-use crate::checkpoint::{Checkpointer, begin_log_anew};
+use crate::checkpoint::{Checkpointer, empty_log};
 use crate::connect::connect;
-use crate::fault::fault_of_open;
+use crate::fault::{fault_of_open, may_wait};
+use crate::layout::{Kind, judge, renew};
 use crate::reader::SqliteReader;
-use crate::sql::{APPLICATION_ID, LAYOUT, schema};
+use crate::sql::{INCREMENTAL, LAYOUT_OF_TABLES, schema};
 use crate::writer::SqliteWriter;
 
 /// How the file is used.
@@ -44,59 +45,32 @@ fn start(path: &Path, options: &Options, vfs: Option<&str>) -> Result<Blocking, 
     let cache_bytes = options.cache_bytes / 2;
     let mut writer = connect(path, cache_bytes, vfs).map_err(cannot)?;
     prepare(&writer, path)?;
-    // Whatever ended the last run, the log is short from here on, as far as the disk has room.
-    begin_log_anew(&writer).map_err(cannot)?;
+    // Whatever ended the last run, the log is empty from here on, as far as the disk has room.
+    empty_log(&writer).map_err(cannot)?;
     sync_directory(path.parent().unwrap_or(Path::new("")))?;
     let reader = connect(path, cache_bytes, vfs).map_err(cannot)?;
     let checkpoints = connect(path, 0, vfs).map_err(cannot)?;
     let checkpoints = Checkpointer::start(checkpoints, &mut writer, path)?;
-    Blocking::start("sqlite", SqliteWriter::new(writer, checkpoints, path, lock), SqliteReader::new(reader, path))
+    let writer = SqliteWriter::new(writer, checkpoints, path, lock).map_err(cannot)?;
+    Blocking::start("sqlite", writer, SqliteReader::new(reader, path))
 }
 
-/// What lies in a file that may be used.
-pub(crate) enum Kind {
-    /// Nothing, or what a start left that was killed while it made the tables.
-    New,
-    /// A store of this layout.
-    Store(i64),
-}
-
-/// Judges the file and makes the tables that are missing.
+/// Judges the file, makes the tables that are missing, and renews it where that takes a moment only.
 fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    match judge(connection, path)? {
-        // A file that is whole is not written to: the disk may be full, and it shall be read all the same.
-        Kind::Store(LAYOUT) => make_ready(connection, path, ""),
-        _ => make_ready(connection, path, &schema()),
-    }
-}
-
-/// Looks into the file; what is not a store of this broker, or of a newer one, is refused.
-pub(crate) fn judge(connection: &Connection, path: &Path) -> Result<Kind, StoreError> {
-    let judged = || -> Answer<_> {
-        Ok((
-            number(connection, "PRAGMA application_id")? == i64::from(APPLICATION_ID),
-            number(connection, "PRAGMA user_version")?,
-            number(connection, "SELECT count(*) FROM sqlite_schema")? == 0,
-        ))
+    // A file that is whole is not written to: the disk may be full, and it shall be read all the same.
+    let schema = match judge(connection, path)? {
+        Kind::Store(layout) if layout >= LAYOUT_OF_TABLES => String::new(),
+        Kind::Store(_) => schema(),
+        Kind::New => {
+            connection.execute_batch(INCREMENTAL).map_err(|error| fault_of_open(path, &error))?;
+            schema()
+        }
     };
-    match judged().map_err(|error| fault_of_open(path, &error))? {
-        (true, layout, _) if layout > LAYOUT => {
-            let why = format!("a newer broker wrote it (layout {layout}, this one knows {LAYOUT})");
-            let advice = "that version of the broker, or a newer one";
-            Err(complain(Decision::Unsupported, "open the store", path, &why, advice))
-        }
-        (false, _, false) => {
-            let why = "it is an SQLite database of another program";
-            Err(complain(Decision::Corrupt, "open the store", path, &why, "another storage path"))
-        }
-        (true, layout, false) => Ok(Kind::Store(layout)),
-        _ => Ok(Kind::New),
+    make_ready(connection, path, &schema)?;
+    match renew(connection) {
+        Err(error) if !may_wait(&error) => Err(fault_of_open(path, &error)),
+        _ => Ok(()),
     }
-}
-
-/// Asks for one number.
-pub(crate) fn number(connection: &Connection, sql: &str) -> Answer<i64> {
-    connection.query_row(sql, (), |row| row.get(0))
 }
 
 fn make_ready(connection: &Connection, path: &Path, schema: &str) -> Result<(), StoreError> {

@@ -5,8 +5,14 @@ use hikyaku_traits::Table;
 /// `HIKY`, in the header of the file: it is a store of records and nothing else.
 pub(crate) const APPLICATION_ID: i32 = 0x4849_4B59;
 
-/// The layout of the tables, in the header of the file.
-pub(crate) const LAYOUT: i64 = 1;
+/// The newest layout, in the header of the file.
+pub(crate) const LAYOUT: i64 = 2;
+
+/// The layout with which the tables have been as they are.
+pub(crate) const LAYOUT_OF_TABLES: i64 = 1;
+
+/// Lets a file that is made or written anew after it get shorter step by step.
+pub(crate) const INCREMENTAL: &str = "PRAGMA auto_vacuum = INCREMENTAL";
 
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(crate) const BEGIN_READ: &str = "BEGIN";
@@ -66,6 +72,6 @@ pub(crate) fn schema() -> String {
         );
     }
     sql += "CREATE TABLE IF NOT EXISTS hikyaku_sync (one INTEGER PRIMARY KEY, count INTEGER NOT NULL);";
-    sql += &format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT}; COMMIT;");
+    sql += &format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT_OF_TABLES}; COMMIT;");
     sql
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use hikyaku_blocking::{Engine, StoreLock, forget_cache, weigh};
 use hikyaku_traits::{Batch, Decision, Durability, Op, StoreError, Table};
 use rusqlite::config::DbConfig;
-use rusqlite::wal::CheckpointMode;
-use rusqlite::{CachedStatement, Connection, Error, MAIN_DB};
+use rusqlite::{CachedStatement, Connection, Error};
 
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{Checkpointer, empty_log};
 use crate::connect::log_of;
 use crate::fault::{fault, may_wait};
 use crate::sql::{BEGIN_WRITE, COMMIT, Kind, MARK, Sql};
+use crate::vacuum::Vacuum;
 
 /// The writing side.
 pub(crate) struct SqliteWriter {
@@ -21,6 +21,7 @@ pub(crate) struct SqliteWriter {
     path: PathBuf,
     /// What the connection is set to.
     durability: Durability,
+    vacuum: Vacuum,
     /// Whether something was committed since the last sync.
     unsynced: bool,
     /// What failed: then nothing more is written with this handle, and this is the answer to all that comes.
@@ -30,8 +31,14 @@ pub(crate) struct SqliteWriter {
 }
 
 impl SqliteWriter {
-    pub(crate) fn new(connection: Connection, checkpoints: Checkpointer, path: &Path, lock: StoreLock) -> Self {
-        Self {
+    pub(crate) fn new(
+        connection: Connection,
+        checkpoints: Checkpointer,
+        path: &Path,
+        lock: StoreLock,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            vacuum: Vacuum::new(&connection)?,
             open: Some((checkpoints, connection)),
             sql: Sql::new(),
             path: path.to_owned(),
@@ -39,16 +46,13 @@ impl SqliteWriter {
             unsynced: false,
             failed: None,
             _lock: lock,
-        }
+        })
     }
 
     /// Commits a batch; without one, only syncs what was committed before.
     fn commit(&mut self, batch: Option<&Batch>, durability: Durability) -> Result<(), Error> {
         let Some((checkpoints, connection)) = &mut self.open else { return Ok(()) };
-        if self.durability != durability {
-            connection.pragma_update(None, "synchronous", level(durability))?;
-            self.durability = durability;
-        }
+        set(&mut self.durability, durability, connection)?;
         let mark = self.unsynced && durability == Durability::Synced;
         let result = transact(connection, &self.sql, batch, mark);
         if result.is_err() && !connection.is_autocommit() {
@@ -58,6 +62,31 @@ impl SqliteWriter {
         result?;
         self.unsynced = durability == Durability::Buffered;
         checkpoints.committed(connection)
+    }
+
+    /// Makes the log and the file a little shorter, and says whether there is more to do.
+    fn give_back(&mut self) -> Result<bool, Error> {
+        let Some((checkpoints, connection)) = &mut self.open else { return Ok(false) };
+        checkpoints.move_rest(connection)?;
+        if self.vacuum.is_due(connection)? {
+            // No sync of its own: what it moved is whole on disk in either place.
+            set(&mut self.durability, Durability::Buffered, connection)?;
+            self.vacuum.step(connection)?;
+            checkpoints.committed(connection)?;
+            return Ok(true);
+        }
+        if self.vacuum.has_ended() {
+            // Only a checkpoint cuts the file.
+            checkpoints.soon();
+        }
+        Ok(false)
+    }
+
+    /// What failed, here or beside the commits.
+    fn failed(&mut self) -> Option<&StoreError> {
+        let failed = self.open.as_ref().and_then(|(checkpoints, _)| checkpoints.failed()).cloned();
+        self.failed = self.failed.take().or(failed);
+        self.failed.as_ref()
     }
 
     /// Makes an error of an answer, and remembers it unless the handle is still good.
@@ -74,9 +103,7 @@ impl SqliteWriter {
 
 impl Engine for SqliteWriter {
     fn apply(&mut self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
-        let failed = self.open.as_ref().and_then(|(checkpoints, _)| checkpoints.failed()).cloned();
-        self.failed = self.failed.take().or(failed);
-        if let Some(error) = &self.failed {
+        if let Some(error) = self.failed() {
             return Err(error.clone());
         }
         weigh(batch, &self.path)?;
@@ -85,6 +112,16 @@ impl Engine for SqliteWriter {
         }
         let result = self.commit(Some(batch), durability);
         self.judge("write to the store", result)
+    }
+
+    fn tidy(&mut self) -> bool {
+        if self.failed().is_some() {
+            return false;
+        }
+        match self.give_back() {
+            Err(error) if !may_wait(&error) => self.judge("give room back from the store", Err(error)).is_ok(),
+            given => given.unwrap_or(false),
+        }
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
@@ -110,6 +147,15 @@ impl Drop for SqliteWriter {
             forget_cache(&log_of(&self.path));
         }
     }
+}
+
+/// Sets the connection to a durability unless it is.
+fn set(now: &mut Durability, durability: Durability, connection: &Connection) -> Result<(), Error> {
+    if *now != durability {
+        connection.pragma_update(None, "synchronous", level(durability))?;
+        *now = durability;
+    }
+    Ok(())
 }
 
 /// NORMAL syncs at checkpoints only, which keeps the file whole; FULL at each commit as well.
@@ -160,11 +206,9 @@ fn write(connection: &Connection, sql: &Sql, batch: &Batch) -> Result<(), Error>
 
 /// Moves the log into the file and ends the last connection, which removes the log.
 fn finish(connection: Connection) -> Result<(), Error> {
-    match connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE) {
-        Ok(_) => {}
+    if !empty_log(&connection)? {
         // What is in the log is synced and stays there.
-        Err(error) if may_wait(&error) => return Ok(()),
-        Err(error) => return Err(error),
+        return Ok(());
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.close().map_err(|(_, error)| error)

@@ -43,7 +43,7 @@ fn newer_layout_is_refused() {
     let place = Place::new();
     let path = place.path().join("records");
     drop(opened(&path));
-    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
     assert_eq!(open(&path, &Options::default()).unwrap_err().decision, Decision::Unsupported);
 }
 
