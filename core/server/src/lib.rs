@@ -11,6 +11,7 @@ mod closed;
 pub mod config;
 mod connection;
 mod journal;
+mod migrate;
 mod names;
 mod pages;
 mod recover;
@@ -21,5 +22,6 @@ pub mod startup;
 mod store;
 mod trace;
 
+pub use migrate::migrate;
 pub use server::{Server, ServerError};
 pub use store::{Open, Retained, Sessions, Spot, Stores};

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use hikyaku_broker::ledger::{Ledger, LedgerError, Place, Recovered, Recovery};
-use hikyaku_traits::{Decision, StoreError};
+use hikyaku_broker::ledger::migrate::STEPS;
+use hikyaku_broker::ledger::{Ledger, Place, Recovered, Recovery};
+use hikyaku_traits::{Decision, StoreError, Table};
 
 use crate::config::OnCorrupt;
+use crate::migrate::{migrate, refuse};
 use crate::store::Stores;
 
-/// Bytes of rows that one page of the recovery holds.
+/// Bytes of rows that one page holds, and about as many that a batch of a migration has.
 const PAGE_BYTES: usize = 1 << 20;
 
 /// Opens the stores and reads them. Waits for the disk. A store that is damaged is put aside, if that is wanted.
@@ -44,6 +46,7 @@ pub(crate) async fn open(
 
 async fn open_and_read(stores: &Arc<Stores>, seeds: [u64; 4]) -> Result<(Ledger, Recovered), (Place, StoreError)> {
     stores.open_each().await?;
+    migrate_each(stores).await?;
     let mut recovery = Recovery::new(seeds, PAGE_BYTES);
     let sessions = stores.sessions();
     let retained = stores.retained();
@@ -53,17 +56,20 @@ async fn open_and_read(stores: &Arc<Stores>, seeds: [u64; 4]) -> Result<(Ledger,
             _ => sessions.scan(scan).await,
         };
         let page = page.map_err(|error| (place, error))?;
-        recovery.page(place, page).map_err(|error| (place, refuse(stores, place, &error)))?;
+        recovery.page(place, page).map_err(|error| (place, refuse(&stores.file(place), &error)))?;
     }
     // What is found out only at the end is that a retained message lacks its payload.
-    recovery.finish().map_err(|error| (Place::Retained, refuse(stores, Place::Retained, &error)))
+    recovery.finish().map_err(|error| (Place::Retained, refuse(&stores.file(Place::Retained), &error)))
 }
 
-/// An error for people. Only what is damaged is `Corrupt`: what a newer version wrote is whole.
-fn refuse(stores: &Stores, place: Place, error: &LedgerError) -> StoreError {
-    let decision = match error {
-        LedgerError::Corrupt { .. } => Decision::Corrupt,
-        _ => Decision::Unsupported,
-    };
-    StoreError::new(decision, format!("Cannot use the store {}: {error}.", stores.file(place)))
+/// Brings the stores to the format that is read here.
+async fn migrate_each(stores: &Stores) -> Result<(), (Place, StoreError)> {
+    let holds: fn(Table) -> bool = if stores.is_separate() { |table| Place::Sessions.holds(table) } else { |_| true };
+    migrate(&*stores.sessions(), &stores.file(Place::Sessions), STEPS, holds, PAGE_BYTES)
+        .await
+        .map_err(|error| (Place::Sessions, error))?;
+    let Some(retained) = stores.retained() else { return Ok(()) };
+    migrate(&*retained, &stores.file(Place::Retained), STEPS, |table| Place::Retained.holds(table), PAGE_BYTES)
+        .await
+        .map_err(|error| (Place::Retained, error))
 }

@@ -13,6 +13,12 @@ pub enum LedgerError {
         /// The newest format that this build reads.
         known: u64,
     },
+    /// An older version of the broker has written the store, or it is on its way from there to the format of this one: see
+    /// [`super::migrate`].
+    Unmigrated {
+        /// The format that this build reads.
+        known: u64,
+    },
     /// A row is not what was written.
     Corrupt {
         /// The table of the row.
@@ -44,6 +50,11 @@ impl std::fmt::Display for LedgerError {
                 f,
                 "the store has format {found}, and this version of the broker reads up to format {known}. Try: the version \
                  that wrote the store, or a newer one"
+            ),
+            Self::Unmigrated { known } => write!(
+                f,
+                "the store has an older format, or is on its way from there, and this is about format {known}. Try: start \
+                 the broker on the store, which brings it to its own format"
             ),
             Self::Corrupt { table, key } => write!(
                 f,

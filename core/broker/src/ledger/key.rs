@@ -11,6 +11,8 @@ pub(super) const CLOCK: &[u8] = meta_name::CLOCK.as_bytes();
 pub(super) const NEXT_SESSION_NUMBER: &[u8] = meta_name::NEXT_SESSION_NUMBER.as_bytes();
 /// No message id at or above this one has been stored.
 pub(super) const MESSAGE_ID_RESERVED: &[u8] = meta_name::MESSAGE_ID_RESERVED.as_bytes();
+/// How far a store is on its way from one format to the next; only on the way.
+pub(super) const MIGRATION: &[u8] = b"migration";
 
 /// From whom a QoS 2 exchange comes; the number stands in the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 //! table          key                                    value, each with a version in front
 //! meta           "format", "clock",                     a number
 //!                "next_session_number", "message_id_reserved"
+//!                "migration"                            only on the way to another format: how far it is
 //! session        client id                              number, epoch, protocol, expiry, parked since
 //! subscription   session number, filter                 options, identifier
 //! message        message id                             header, receivers, and the payload if it is small
@@ -28,6 +29,7 @@ mod encode;
 mod error;
 mod key;
 mod meta;
+pub mod migrate;
 mod progress;
 mod read;
 mod rebuild;

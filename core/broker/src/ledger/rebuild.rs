@@ -58,8 +58,10 @@ impl Rebuild {
             return Err(LedgerError::corrupt(Table::Meta, key::FORMAT)); // rows without it: never written by this broker
         }
         let taken = match table {
+            Table::Meta if *key == *key::MIGRATION => return Err(LedgerError::Unmigrated { known: FORMAT }),
             Table::Meta => match self.ledger.meta.read(place, key, value) {
                 Some(Some(found)) if found > FORMAT => return Err(LedgerError::Newer { found, known: FORMAT }),
+                Some(Some(found)) if found < FORMAT => return Err(LedgerError::Unmigrated { known: FORMAT }),
                 read => read.map(drop),
             },
             Table::Session => self.session(key, value),

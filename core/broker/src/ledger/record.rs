@@ -3,6 +3,8 @@
 //! The broker reads rows for what it needs of them. Tools read them as [`Record`]s, which hold every byte's meaning: a row
 //! that is read and written again is the same, byte by byte, and one with which that would not be so is not read.
 
+use std::cmp::Ordering;
+
 use hikyaku_traits::{Row, Table, Will};
 use hikyaku_types::{Qos, SubscriptionOptions};
 
@@ -247,11 +249,16 @@ impl MessageRecord {
 /// The format of a store that has these rows in [`Table::Meta`]; `None`: nothing has been written, or it was not this broker.
 ///
 /// # Errors
-/// [`LedgerError::Newer`], and [`LedgerError::Corrupt`] if the format cannot be read.
+/// [`LedgerError::Newer`], [`LedgerError::Unmigrated`], and [`LedgerError::Corrupt`] if the format cannot be read.
 pub fn format_of(meta: &[Row]) -> Result<Option<u64>, LedgerError> {
     let Some(row) = meta.iter().find(|row| *row.key == *key::FORMAT) else { return Ok(None) };
     let found = meta::number(&row.value).ok_or_else(|| LedgerError::corrupt(Table::Meta, &row.key))?;
-    if found > FORMAT { Err(LedgerError::Newer { found, known: FORMAT }) } else { Ok(Some(found)) }
+    let is_on_its_way = meta.iter().any(|row| *row.key == *key::MIGRATION);
+    match found.cmp(&FORMAT) {
+        Ordering::Greater => Err(LedgerError::Newer { found, known: FORMAT }),
+        Ordering::Equal if !is_on_its_way => Ok(Some(found)),
+        _ => Err(LedgerError::Unmigrated { known: FORMAT }),
+    }
 }
 
 fn read(table: Table, key: &[u8], value: &[u8]) -> Option<Record> {

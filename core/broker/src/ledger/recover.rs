@@ -16,6 +16,14 @@ pub enum Place {
     Retained = 1,
 }
 
+impl Place {
+    /// Whether the store of this place has that table, where there are two stores.
+    #[must_use]
+    pub fn holds(self, table: Table) -> bool {
+        table == Table::Meta || (self == Self::Retained) == matches!(table, Table::Retained | Table::RetainedBody)
+    }
+}
+
 /// Sessions before what belongs to them, and what is done before the messages, so that these are judged as they come.
 const STEPS: [(Place, Table); 10] = [
     (Place::Sessions, Table::Meta),

@@ -5,6 +5,8 @@
 mod damage;
 mod format;
 mod messages;
+mod migrate;
+mod old;
 mod random;
 mod records;
 mod retained;
