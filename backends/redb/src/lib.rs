@@ -15,6 +15,7 @@ mod fault;
 mod maintenance;
 mod open;
 mod reader;
+mod shrink;
 mod writer;
 
 pub use maintenance::{compact, info, verify};

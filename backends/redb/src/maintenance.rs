@@ -8,12 +8,10 @@ use redb::{Builder, Database, Error};
 
 use crate::fault::{fault, fault_of_open};
 use crate::open::unless_altered;
+use crate::shrink::{compact_fully, used_bytes};
 
 /// The memory for pages of the file, in bytes.
 const CACHE_BYTES: usize = 64 << 20;
-
-/// How often a compaction may find that there is more to do.
-const PASSES_MAX: usize = 10;
 
 /// What the file holds. Blocks: it reads the whole file, and repairs it first if the last broker did not end in order.
 ///
@@ -72,24 +70,6 @@ fn with_file<T>(path: &Path, work: impl FnOnce(&mut Database) -> Result<T, Store
         database.close().map_err(|error| fault("close the store", path, &error.into()))?;
         Ok(result)
     })
-}
-
-/// The bytes of all pages that hold something. Reads the whole file.
-pub(crate) fn used_bytes(database: &Database) -> Result<u64, Error> {
-    let transaction = database.begin_write()?;
-    let stats = transaction.stats()?;
-    transaction.abort()?;
-    Ok(stats.allocated_pages() * stats.page_size() as u64)
-}
-
-/// Compacts until redb says that there is no more to do.
-pub(crate) fn compact_fully(database: &mut Database) -> Result<(), Error> {
-    for _ in 0..PASSES_MAX {
-        if !database.compact()? {
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// Says of a full disk how much room would do.

@@ -12,6 +12,7 @@ use redb::{Builder, Database, DatabaseError, Error, ReadableDatabase, StorageBac
 use crate::definition;
 use crate::fault::{altered, fault, fault_of_open};
 use crate::reader::RedbReader;
+use crate::shrink::{compact_fully, is_mostly_empty};
 use crate::writer::RedbWriter;
 
 /// How the file is used.
@@ -28,9 +29,24 @@ impl Default for Options {
 }
 
 /// Opens the store in the file `path`, or makes it, with its directory. Blocks for the disk, after a crash for as long as
-/// redb needs to check the file (about two seconds per gigabyte). A file that is new is durable when this returns.
+/// redb needs to check the file (about two seconds per gigabyte), and compacts a large file that is mostly empty. A file that
+/// is new is durable when this returns.
 pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
-    start(path, || builder(options).create(path))
+    start(path, || {
+        let mut database = builder(options).create(path)?;
+        let shrunk = shrink(&mut database, path);
+        if shrunk.is_err() {
+            // Only room was not given back, for want of room perhaps. What else is wrong, the next open says.
+            drop(database);
+            database = builder(options).create(path)?;
+        }
+        Ok(database)
+    })
+}
+
+/// Compacts the file if it is large and mostly empty.
+fn shrink(database: &mut Database, path: &Path) -> Result<(), Error> {
+    if has_tables(database)? && is_mostly_empty(database, path)? { compact_fully(database) } else { Ok(()) }
 }
 
 /// [`open`] with the bytes of the store in `storage` instead of a file, for tests that lay a disk under it which fails or
@@ -61,9 +77,14 @@ fn prepare(path: &Path, create: impl FnOnce() -> Result<Database, DatabaseError>
     Ok(database)
 }
 
-fn make_tables(database: &Database) -> Result<(), Error> {
+/// Whether each table is there.
+fn has_tables(database: &Database) -> Result<bool, Error> {
     let there: HashSet<String> = database.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
-    if Table::ALL.iter().all(|table| there.contains(table.name())) {
+    Ok(Table::ALL.iter().all(|table| there.contains(table.name())))
+}
+
+fn make_tables(database: &Database) -> Result<(), Error> {
+    if has_tables(database)? {
         return Ok(());
     }
     let transaction = database.begin_write()?;

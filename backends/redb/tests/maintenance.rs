@@ -6,6 +6,8 @@ use std::fmt::Debug;
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use hikyaku_redb::{Options, compact, info, open, verify};
 use hikyaku_suite::{Ask, Place, Store, Write, boxed, run};
@@ -50,6 +52,45 @@ fn compaction_gives_the_gaps_back() {
         verify(&path).unwrap();
         assert_eq!(opened(&path).keys().await.len(), RECORDS as usize / 100);
     });
+}
+
+/// The name of the variable by which a test tells the process that it starts which file to compact.
+const CHILD: &str = "HIKYAKU_TEST_COMPACT";
+
+/// A process that compacts a file is killed, a little later each time until it gets through: the file is whole every time.
+#[test]
+fn compaction_may_be_killed_at_any_moment() {
+    if let Ok(path) = std::env::var(CHILD) {
+        compact(path.as_ref()).unwrap();
+        return;
+    }
+    let place = Place::new();
+    let path = place.path().join("records");
+    run(async {
+        let store = opened(&path);
+        fill(&*store, 4).await;
+        store.close().await.unwrap();
+    });
+    for wait_ms in (0..).step_by(15) {
+        let place = Place::new();
+        let copy = place.path().join("copy");
+        std::fs::copy(&path, &copy).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "compaction_may_be_killed_at_any_moment"])
+            .env(CHILD, &copy)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let ended = child.try_wait().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        verify(&copy).unwrap();
+        run(async { assert_eq!(opened(&copy).keys().await.len(), RECORDS as usize / 4) });
+        if ended.is_some_and(|status| status.success()) {
+            break;
+        }
+    }
 }
 
 /// A store in use is left alone, and the one who uses it is named.
