@@ -161,6 +161,21 @@ impl Mail {
                 dup: item.dup,
             });
         }
+        if !live {
+            self.pack();
+        }
+    }
+
+    /// Gives back the room of empty lanes: a session that is away should cost what waits for it and little else.
+    fn pack(&mut self) {
+        for lane in [&mut self.returned, &mut self.held] {
+            if lane.is_empty() {
+                *lane = VecDeque::new();
+            }
+        }
+        if self.stored.is_empty() {
+            self.stored = VecDeque::new();
+        }
     }
 
     /// Whether bodies are here that should go to disk with a later batch.
@@ -300,6 +315,11 @@ impl Seat {
         }
         drop(slot);
         self.told.swap(false, Ordering::AcqRel)
+    }
+
+    /// The task is gone: a bell that nobody hears would keep its memory.
+    pub(crate) fn deafen(&self) {
+        *self.waker.lock() = None;
     }
 
     /// Whether somebody else wants this session.

@@ -122,7 +122,7 @@ impl Hub {
             expiry_secs: request.expiry_secs,
             parked_since_ms: None,
         };
-        (seat, SessionState::new(record, self.hasher.clone()))
+        (seat, SessionState::new(record))
     }
 
     /// Writes down that the session is connected, and hands it to its task.

@@ -98,9 +98,10 @@ impl Hub {
         }
         let mut mail = seat.mail.lock();
         mail.returned = leftovers;
-        mail.qos0.clear();
+        mail.qos0 = Vec::new();
         mail.qos0_bytes = 0;
         mail.slow_since_ms = None;
+        seat.deafen();
         mail.state = SeatState::Parked(Box::new(state));
         mail.settle(self.watermark(), &self.limits);
         if !mail.settling && mail.needs_settling() {

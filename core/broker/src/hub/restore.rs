@@ -60,7 +60,7 @@ impl Hub {
             turn.entries.push(Entry::Change(Change::Session(record.clone())));
         }
         let (number, client_id) = (record.number, record.client_id.clone());
-        let mut state = SessionState::new(record, self.hasher.clone());
+        let mut state = SessionState::new(record);
         state.has_row = true;
         state.low = recovered.low;
         state.received.extend(recovered.received);
@@ -120,7 +120,7 @@ impl Hub {
             if let Ok(shared) = topic::split_shared(&filter) {
                 board.tree.insert(shared.filter, shared.group, seat.clone(), options, subscription_id);
             }
-            state.subscriptions.insert(filter, (options, subscription_id));
+            state.subscriptions.insert(filter, &self.hasher);
         }
         drop(board);
         let mut registry = self.registry.lock();

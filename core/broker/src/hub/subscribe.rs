@@ -74,7 +74,7 @@ impl Hub {
             return;
         }
         let mut board = self.board.write();
-        for filter in state.subscriptions.keys() {
+        for filter in state.subscriptions.iter() {
             if let Ok(shared) = topic::split_shared(filter) {
                 board.tree.remove(shared.filter, shared.group, seat.number);
             }

@@ -14,6 +14,7 @@
 //! PUBLISH waits at the gate until the store knows that it was sent.
 
 mod answers;
+mod filters;
 mod inbound;
 mod outbound;
 mod state;

@@ -1,11 +1,11 @@
 //! What of a session outlives its connection? Section 4.1 of the standard.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hikyaku_traits::Will;
-use hikyaku_types::SubscriptionOptions;
 
+use super::filters::Filters;
 use crate::change::{Position, SessionRecord};
 
 /// A Will and its time.
@@ -22,12 +22,12 @@ pub(crate) struct SessionState {
     pub record: SessionRecord,
     /// Whether the store has a row of it.
     pub has_row: bool,
-    pub subscriptions: HashMap<Box<str>, (SubscriptionOptions, Option<u32>), ahash::RandomState>,
+    pub subscriptions: Filters,
     /// Filters whose SUBSCRIBE was not answered because its retained messages were still being queued when the connection
     /// ended: to the client they are new. As many as there are subscriptions.
-    pub unfinished: HashSet<Box<str>, ahash::RandomState>,
+    pub unfinished: BTreeSet<Box<str>>,
     /// Inbound QoS 2 packet ids that wait for PUBREL. At most 65,535 of them: there are no more ids.
-    pub received: HashSet<u16, ahash::RandomState>,
+    pub received: BTreeSet<u16>,
     /// Outbound QoS 2 exchanges that wait for PUBCOMP; only while parked.
     pub released: Vec<Position>,
     /// All positions below are done.
@@ -40,13 +40,13 @@ pub(crate) struct SessionState {
 }
 
 impl SessionState {
-    pub fn new(record: SessionRecord, hasher: ahash::RandomState) -> Self {
+    pub fn new(record: SessionRecord) -> Self {
         Self {
             record,
             has_row: false,
-            subscriptions: HashMap::with_hasher(hasher.clone()),
-            unfinished: HashSet::with_hasher(hasher.clone()),
-            received: HashSet::with_hasher(hasher),
+            subscriptions: Filters::default(),
+            unfinished: BTreeSet::new(),
+            received: BTreeSet::new(),
             released: Vec::new(),
             low: 0,
             newest_ticket: 0,

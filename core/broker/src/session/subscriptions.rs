@@ -58,15 +58,14 @@ impl Session {
         turn: &mut Turn,
     ) -> ReasonCode {
         let Ok(shared) = topic::split_shared(filter) else { return ReasonCode::TOPIC_FILTER_INVALID };
-        if self.state.subscriptions.len() >= hub.limits.subscriptions_max
-            && !self.state.subscriptions.contains_key(filter)
+        if self.state.subscriptions.len() >= hub.limits.subscriptions_max && !self.state.subscriptions.contains(filter)
         {
             hub.counters.refused_subscriptions.add(1);
             return ReasonCode::QUOTA_EXCEEDED;
         }
         let (is_new, mut cursor) = hub.subscribe(&self.seat, shared, options, id);
         let is_new = self.state.unfinished.remove(filter) || is_new;
-        self.state.subscriptions.insert(filter.into(), (options, id));
+        self.state.subscriptions.insert(filter.into(), &hub.hasher);
         let session = self.seat.number;
         let change = || Change::Subscribe { session, filter: filter.into(), options, subscription_id: id };
         cursor.change = self.seat.stored.then(change);
@@ -110,7 +109,7 @@ impl Session {
         let mut reasons = Vec::with_capacity(packet.filters.len());
         for filter in &packet.filters {
             self.state.unfinished.remove(&**filter);
-            if self.state.subscriptions.remove(&**filter).is_none() {
+            if !self.state.subscriptions.remove(filter) {
                 reasons.push(ReasonCode::NO_SUBSCRIPTION_EXISTED);
                 continue;
             }
