@@ -134,9 +134,8 @@ impl Journal {
         Some(Sealed { number, changes: open.changes, waiters: open.waiters, settle: open.settle, bytes: open.bytes })
     }
 
-    /// Gives a list back for later batches.
-    pub fn recycle(&mut self, mut changes: Vec<Change>) {
-        changes.clear();
+    /// Gives an emptied list back for later batches.
+    pub fn recycle(&mut self, changes: Vec<Change>) {
         if self.spare.len() < 2 && changes.capacity() <= 65_536 {
             self.spare.push(changes);
         }

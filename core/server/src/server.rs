@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use hikyaku_broker::ledger::Recovered;
@@ -280,18 +281,28 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Asks the hub what is due, again and again.
+/// Asks the hub what is due, again and again. Much that is due at once is done batch by batch, so that a commit of others
+/// never waits for more than a small part of it.
 async fn keep_time(shared: Arc<Shared>) {
     let mut turn = Turn::new();
     loop {
         let now = shared.clock.now();
         let next = shared.hub.on_timeout(now, TICK_BUDGET, &mut turn);
-        if next.is_some_and(|at_ms| at_ms <= shared.clock.now().wall_ms) && !shared.hub.is_congested() {
+        if next.is_none_or(|at_ms| at_ms > shared.clock.now().wall_ms) {
+            tokio::time::sleep(TICK).await;
+        } else if shared.hub.is_relaxed() {
             tokio::task::yield_now().await;
         } else {
-            tokio::time::sleep(TICK).await;
+            // A store in trouble commits nothing: then once a tick.
+            let _ = tokio::time::timeout(TICK, next_commit(&shared.hub)).await;
         }
     }
+}
+
+async fn next_commit(hub: &Hub) {
+    let waiter = Hub::waiter();
+    hub.wake_at_commit(&waiter);
+    std::future::poll_fn(|cx| if waiter.listen(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 async fn accept(shared: Arc<Shared>, listener: TcpListener) {
