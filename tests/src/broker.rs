@@ -212,8 +212,37 @@ impl Broker {
     /// Bytes of memory that the process holds (`VmRSS`).
     #[must_use]
     pub fn rss_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most bytes of memory that the process ever held (`VmHWM`).
+    #[must_use]
+    pub fn peak_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// How long the process has worked, on all processors together.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        const TICKS_PER_SEC: u64 = 100; // of the kernel's interface, whatever its own clock has
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the broker's times");
+        let behind_name = stat.rsplit_once(')').expect("the name of the process").1;
+        let ticks = behind_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks"));
+        Duration::from_millis(ticks.sum::<u64>() * 1000 / TICKS_PER_SEC)
+    }
+
+    /// Takes the files of its store out of the page cache: the next start reads them from the disk.
+    pub fn forget_cache(&self) {
+        for entry in fs::read_dir(self.dir.join("data")).expect("the directory of the store").flatten() {
+            let file = File::open(entry.path()).expect("a file of the store");
+            file.sync_all().expect("a page that is not on disk stays in the cache");
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("the page cache forgets the file");
+        }
+    }
+
+    fn status_bytes(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the broker's status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field of its memory");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
     }
 

@@ -9,9 +9,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test by panicking")]
 
 mod broker;
+pub mod crowd;
 mod process;
 pub mod queue;
 pub mod raw;
+pub mod stall;
 pub mod syscalls;
 pub mod tools;
 

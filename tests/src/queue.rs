@@ -26,18 +26,24 @@ pub struct Seen {
 #[must_use]
 pub fn fill_kill_drain(backend: &str, messages: usize, bytes: usize) -> Seen {
     let mut broker = Options::backend(backend).start();
-    let subscriber = Connect::v311("sleeper").durable();
-    let mut sleeper = subscriber.ok(&broker);
-    sleeper.subscribe("queue", 1);
-    sleeper.leave();
     let begin = Instant::now();
-    let filling_bytes = fill(&broker, messages, bytes);
+    let (subscriber, filling_bytes) = fill_one(&broker, "sleeper", messages, bytes);
     let filled = begin.elapsed();
     broker.kill9();
     let ready = broker.restart();
     let begin = Instant::now();
     let draining_bytes = drain(&broker, subscriber.resume(&broker).untraced(), messages, bytes);
     Seen { filling_bytes, draining_bytes, ready, filled, drained: begin.elapsed() }
+}
+
+/// Queues so many messages of so many bytes for a session that is away; returns how it connects, and the largest memory seen.
+pub fn fill_one(broker: &Broker, client_id: &str, messages: usize, bytes: usize) -> (Connect, u64) {
+    let subscriber = Connect::v311(client_id).durable();
+    let mut sleeper = subscriber.ok(broker);
+    sleeper.subscribe("queue", 1);
+    sleeper.leave();
+    let memory = fill(broker, messages, bytes);
+    (subscriber, memory)
 }
 
 /// Publishes with a window of 500 and returns the largest memory seen.

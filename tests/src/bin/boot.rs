@@ -1,0 +1,71 @@
+//! How does a broker come back to a hundred thousand sessions with a million messages?
+//!
+//! `cargo build --release && cargo run --release -p hikyaku-tests --bin boot`; a number behind it is the number of
+//! sessions. Each has ten messages. Fails if a mark is missed.
+
+use hikyaku_tests::crowd::Crowd;
+use hikyaku_tests::queue::fill_one;
+use hikyaku_tests::{Broker, Options};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const EACH: usize = 10;
+/// Messages of a kilobyte that fill the store's cache.
+const BALLAST: usize = 50_000;
+const COLD: Duration = Duration::from_secs(8);
+const WARM: Duration = Duration::from_secs(5);
+const MEMORY_BYTES: u64 = 300 << 20;
+const SESSION_BYTES: u64 = 1024;
+
+fn main() -> ExitCode {
+    let sessions = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(100_000);
+    let mut good = true;
+    for backend in ["redb", "sqlite"] {
+        for own_topics in [true, false] {
+            good &= measure(backend, Crowd { sessions, own_topics, each: EACH });
+        }
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(backend: &str, crowd: Crowd) -> bool {
+    let topics = if crowd.own_topics { "a topic each" } else { "one topic for all" };
+    println!("{backend}, {} sessions, {topics}", crowd.sessions);
+    let mut broker = Options::backend(backend).start();
+    let mut good = park(&mut broker, crowd);
+    crowd.fill(&broker);
+    println!("  {} MiB after {} messages for each", broker.rss_bytes() >> 20, crowd.each);
+    for (name, mark) in [("out of", COLD), ("in", WARM)] {
+        broker.kill9();
+        if name == "out of" {
+            broker.forget_cache();
+        }
+        let ready = broker.restart();
+        let peak = broker.peak_bytes();
+        println!("  files {name} the page cache: ready in {ready:.2?}, at most {} MiB", peak >> 20);
+        good &= ready < mark && peak < MEMORY_BYTES;
+    }
+    crowd.resume(&broker, crowd.sessions.min(100));
+    println!("  {}", if good { "every mark is held" } else { "A MARK IS MISSED" });
+    good
+}
+
+/// Parks all sessions; whether the second half of them took little enough memory, before and after a restart. What the
+/// broker holds anyway was there with the first half, and the store's cache was full.
+fn park(broker: &mut Broker, crowd: Crowd) -> bool {
+    let half = crowd.sessions / 2;
+    fill_one(broker, "ballast", BALLAST, 1_000);
+    let mut seen = [[0; 2]; 2];
+    for (numbers, seen) in [0..half, half..crowd.sessions].into_iter().zip(&mut seen) {
+        crowd.park(broker, numbers, |connect| connect);
+        seen[0] = broker.rss_bytes();
+        broker.kill9();
+        broker.restart();
+        seen[1] = broker.rss_bytes();
+    }
+    let each = |at: usize| seen[1][at].saturating_sub(seen[0][at]) / (crowd.sessions - half) as u64;
+    let (parked, restored) = (each(0), each(1));
+    println!("  {parked} bytes of memory for each session more, {restored} after a restart");
+    println!("  in all {} and {} MiB", seen[1][0] >> 20, seen[1][1] >> 20);
+    parked < SESSION_BYTES && restored < SESSION_BYTES
+}
