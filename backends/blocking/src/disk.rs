@@ -6,11 +6,13 @@ use std::path::Path;
 
 use hikyaku_traits::{Batch, Decision, Op, Page, Row, StoreError, Table};
 
-/// The decision about an I/O failure under way: no room is [`Decision::Full`], all else leaves the outcome unknown.
+/// The decision about an I/O failure under way: no room is [`Decision::Full`], bytes that were not written so are
+/// [`Decision::Corrupt`], all else leaves the outcome unknown.
 #[must_use]
 pub fn decide(error: &io::Error) -> Decision {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Decision::Full,
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Decision::Corrupt,
         _ => Decision::Poisoned,
     }
 }
@@ -41,10 +43,20 @@ pub fn make_directory(path: &Path) -> Result<(), StoreError> {
 
 /// Makes the names in a directory durable, so that a file that was made in it is there after a power cut. Blocks.
 pub fn sync_directory(path: &Path) -> Result<(), StoreError> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let synced = if cfg!(unix) { std::fs::File::open(path).and_then(|directory| directory.sync_all()) } else { Ok(()) };
-    synced
+    sync_names(path)
         .map_err(|error| complain(decide(&error), "sync the directory", path, &error, "look at the health of the disk"))
+}
+
+/// Gives a file that was written and synced under another name its own, in place of the one that has it. Durable when this
+/// returns; a crash leaves the one or the other, whole. Blocks for the disk.
+pub fn replace(file: &Path, new: &Path) -> io::Result<()> {
+    std::fs::rename(new, file)?;
+    sync_names(file.parent().unwrap_or(Path::new("")))
+}
+
+fn sync_names(directory: &Path) -> io::Result<()> {
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    if cfg!(unix) { std::fs::File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
 /// Drops what the kernel holds of a file in its cache. After a failed write or sync that may be newer than what is on disk,
@@ -105,6 +117,14 @@ impl PageBuilder {
         self.bytes += key.len() + value.len();
         self.page.rows.push(Row { key: key.into(), value: value.into() });
         true
+    }
+
+    /// A page of the first of these rows.
+    #[must_use]
+    pub fn page(bytes_max: usize, rows: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>)>) -> Page {
+        let mut page = Self::new(bytes_max);
+        let _ = rows.into_iter().all(|(key, value)| page.take(key.as_ref(), value.as_ref()));
+        page.done()
     }
 
     /// The page.

@@ -32,7 +32,7 @@ mod maintenance;
 mod store;
 mod worker;
 
-pub use disk::{PageBuilder, complain, decide, forget_cache, make_directory, sync_directory, weigh};
+pub use disk::{PageBuilder, complain, decide, forget_cache, make_directory, replace, sync_directory, weigh};
 pub use engine::{Engine, Reader};
 pub use lock::StoreLock;
 pub use maintenance::{Compacted, FileInfo, file_bytes};

@@ -1,6 +1,5 @@
 //! What does the broker do about an error of redb?
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use hikyaku_blocking::{complain, decide};
@@ -32,8 +31,7 @@ pub(crate) fn altered(what: &str, path: &Path) -> StoreError {
 
 fn decision(error: &Error) -> Decision {
     match error {
-        // redb's words for a file that it did not write, and for one that ends too early.
-        Error::Io(why) if matches!(why.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => Decision::Corrupt,
+        // Those of a file that redb did not write, and of one that ends too early, say so.
         Error::Io(why) => decide(why),
         Error::Corrupted(_)
         | Error::TableTypeMismatch { .. }
