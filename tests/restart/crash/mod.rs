@@ -1,11 +1,13 @@
-//! `kill -9` at random moments under load: publishers of QoS 1 and 2, subscribers
-//! that are there, away or flapping, retained values and subscriptions that change.
+//! `kill -9` at random moments under load: publishers of all qualities of service, subscribers
+//! that are there, away or flapping, some of them sharing a subscription, retained values and
+//! subscriptions that change, Wills.
 //!
 //! Every actor keeps the state that a client keeps and repeats what was not
 //! acknowledged. What counts is only what the broker acknowledged.
 
 mod keeper;
 mod member;
+mod mortal;
 mod publisher;
 mod subscriber;
 
@@ -14,11 +16,12 @@ use hikyaku_tests::raw::{Client, Connect, Event, Kind, Packet, Publish, WAIT};
 use hikyaku_tests::{Broker, Options};
 use keeper::Keeper;
 use member::Member;
+use mortal::Mortal;
 use publisher::Publisher;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, SystemTime};
-use subscriber::{Presence, Subscriber};
+use subscriber::{Subscriber, judge_together};
 
 /// A seeded source of chances (splitmix64).
 pub struct Chance(u64);
@@ -69,6 +72,11 @@ pub fn check_session(known: &mut bool, connack: &Packet, client_id: &str) {
 struct Load {
     publishers: Vec<Publisher>,
     subscribers: Vec<Subscriber>,
+    /// They share one subscription.
+    crew: Vec<Subscriber>,
+    mortals: Vec<Mortal>,
+    /// Hears of the Wills.
+    watcher: Vec<Subscriber>,
     keeper: Keeper,
     member: Member,
 }
@@ -77,40 +85,53 @@ impl Load {
     fn new(chance: &mut Chance, addr: SocketAddr) -> Self {
         let mut load = Self {
             publishers: (0..4).map(|number| Publisher::new(number, chance)).collect(),
-            subscribers: (0..5).map(Subscriber::new).collect(),
+            subscribers: (0..5).map(|number| Subscriber::new("load/#", number)).collect(),
+            crew: (2..5).map(|number| Subscriber::new("$share/crew/load/#", number)).collect(),
+            mortals: (0..3).map(|number| Mortal::new(number, chance)).collect(),
+            watcher: vec![Subscriber::new("wills/#", 2)],
             keeper: Keeper::default(),
             member: Member::default(),
         };
-        load.subscribers.iter_mut().for_each(|subscriber| subscriber.join(addr));
+        load.listeners().for_each(|subscriber| subscriber.join(addr));
         load
+    }
+
+    fn listeners(&mut self) -> impl Iterator<Item = &mut Subscriber> {
+        self.subscribers.iter_mut().chain(&mut self.crew).chain(&mut self.watcher)
     }
 
     /// Runs everybody until the broker ends, which `end` brings about.
     fn run_until(&mut self, addr: SocketAddr, end: impl FnOnce()) {
+        let Self { publishers, subscribers, crew, mortals, watcher, keeper, member } = self;
+        let listeners = subscribers.iter_mut().chain(crew).chain(watcher);
         thread::scope(|scope| {
-            self.publishers.iter_mut().for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
-            self.subscribers.iter_mut().for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
-            scope.spawn(|| self.keeper.run(addr));
-            scope.spawn(|| self.member.run(addr));
+            publishers.iter_mut().for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            listeners.for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            mortals.iter_mut().for_each(|actor| drop(scope.spawn(move || actor.run(addr))));
+            scope.spawn(|| keeper.run(addr));
+            scope.spawn(|| member.run(addr));
             end();
         });
     }
 
-    /// Lets everybody finish what is under way, then judges what the subscribers have.
-    fn settle(&mut self, broker: &Broker) -> usize {
-        for publisher in &mut self.publishers {
-            publisher.finish(broker.addr());
-        }
-        Connect::v311("end").ok(broker).publish(Publish::new("load/end", "end", 2));
-        let subscribers = &mut self.subscribers;
-        subscribers.iter_mut().for_each(|subscriber| subscriber.set(Presence::UntilEnd));
+    /// Lets everybody finish what is under way, then judges what the subscribers have. Returns the number of messages that
+    /// were acknowledged, and of Wills.
+    fn settle(&mut self, broker: &Broker) -> (usize, u64) {
+        let addr = broker.addr();
+        self.publishers.iter_mut().for_each(|publisher| publisher.finish(addr));
+        let wills = self.mortals.iter_mut().map(|mortal| mortal.finish(addr)).sum();
+        let mortals = &self.mortals;
+        self.watcher[0].run_until(addr, |watcher| mortals.iter().all(|mortal| mortal.is_mourned(watcher)));
+        Connect::v311("end").ok(broker).publish(Publish::new("end", "end", 2));
         thread::scope(|scope| {
-            subscribers.iter_mut().for_each(|actor| drop(scope.spawn(|| actor.run(broker.addr()))));
+            self.listeners().for_each(|actor| drop(scope.spawn(move || actor.run_until(addr, Subscriber::has_ended))));
         });
-        for subscriber in subscribers {
+        for subscriber in &self.subscribers {
             subscriber.judge(&self.publishers);
         }
-        self.publishers.iter().map(|publisher| publisher.accepted.len()).sum()
+        judge_together(&self.crew, &self.publishers);
+        self.mortals.iter().for_each(|mortal| mortal.judge(&self.watcher[0]));
+        (self.publishers.iter().map(|publisher| publisher.accepted.len()).sum(), wills)
     }
 }
 
@@ -124,7 +145,7 @@ fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
     let mut broker = Options::backend(backend).start();
     let mut load = Load::new(&mut chance, broker.addr());
     for round in 0..rounds {
-        load.subscribers.iter_mut().for_each(|subscriber| subscriber.choose(&mut chance));
+        load.listeners().for_each(|subscriber| subscriber.choose(&mut chance));
         let moment = Duration::from_millis(20 + chance.below(500));
         println!("round {round}: the end comes after {moment:?}");
         let addr = broker.addr();
@@ -136,13 +157,14 @@ fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
         load.keeper.judge(&broker);
         load.member.judge(&broker);
     }
-    let accepted = load.settle(&broker);
-    println!("{accepted} acknowledged messages, {}, {}", load.keeper, load.member);
+    let (accepted, wills) = load.settle(&broker);
+    println!("{accepted} acknowledged messages, {wills} Wills, {}, {}", load.keeper, load.member);
     assert!(accepted > 20 * rounds as usize, "there was hardly any load: {accepted} messages");
 }
 
 fn nothing_acknowledged_is_lost_or_doubled_by_kill_9(backend: &str) {
-    rounds(backend, 25, Broker::kill9);
+    let given = std::env::var("HIKYAKU_TEST_ROUNDS").ok().map(|rounds| rounds.parse().expect("a number of rounds"));
+    rounds(backend, given.unwrap_or(25), Broker::kill9);
 }
 
 fn nothing_acknowledged_is_lost_or_doubled_by_sigterm(backend: &str) {

@@ -14,13 +14,14 @@ struct Underway {
     released: bool,
 }
 
-/// Publishes numbered messages, odd numbers at QoS 1 and even ones at QoS 2.
+/// Publishes numbered messages, odd numbers at QoS 1 and even ones at QoS 2, and others at QoS 0 between them.
 pub struct Publisher {
     name: String,
     version: Version,
     known: bool,
     next: u64,
     next_id: u16,
+    zeros: u64,
     underway: VecDeque<Underway>,
     /// The numbers for which the broker took the responsibility.
     pub accepted: HashSet<u64>,
@@ -35,6 +36,7 @@ impl Publisher {
             known: false,
             next: 1,
             next_id: 65_535 - chance.below(600) as u16,
+            zeros: 0,
             underway: VecDeque::new(),
             accepted: HashSet::new(),
         }
@@ -67,6 +69,7 @@ impl Publisher {
             while more(self) && self.underway.len() < WINDOW {
                 let underway = Underway { id: self.next_id, number: self.next, released: false };
                 client.send(&self.message(&underway).encode(self.version));
+                client.send(&self.zero().encode(self.version));
                 self.underway.push_back(underway);
                 self.next += 1;
                 self.next_id = self.next_id % 65_535 + 1;
@@ -92,6 +95,12 @@ impl Publisher {
         } else {
             self.underway.remove(at);
         }
+    }
+
+    /// A message of QoS 0, of which nobody promises anything but that it does not come twice.
+    fn zero(&mut self) -> Publish {
+        self.zeros += 1;
+        Publish::new(&format!("load/{}/zero", self.name), format!("zero {} {}", self.name, self.zeros), 0)
     }
 
     fn message(&self, underway: &Underway) -> Publish {
