@@ -93,6 +93,39 @@ fn compaction_may_be_killed_at_any_moment() {
     }
 }
 
+/// A process whose files may not grow compacts a file: it says that the disk is full and what it needs; the file is whole.
+#[test]
+fn compaction_without_room_leaves_the_file_whole() {
+    if let Ok(path) = std::env::var(CHILD) {
+        if let Err(error) = compact(path.as_ref()) {
+            println!("refused {:?} {error}", error.decision);
+        }
+        return;
+    }
+    let place = Place::new();
+    let path = place.path().join("records");
+    run(async {
+        let store = opened(&path);
+        fill(&*store, 4).await;
+        store.close().await.unwrap();
+    });
+    for limit_kib in [40_u32, 2_000] {
+        let output = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f $0; exec \"$@\"", &(limit_kib * 2).to_string()])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "compaction_without_room_leaves_the_file_whole", "--nocapture"])
+            .env(CHILD, &path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{said}");
+        let refused = said.lines().find_map(|line| line.strip_prefix("refused ")).unwrap();
+        assert!(refused.starts_with("Full ") && refused.contains("bytes are enough"), "{refused}");
+        verify(&path).unwrap();
+        run(async { assert_eq!(opened(&path).keys().await.len(), RECORDS as usize / 4) });
+    }
+}
+
 /// A store in use is left alone, and the one who uses it is named.
 #[test]
 fn store_in_use_is_fenced() {

@@ -20,6 +20,7 @@
 
 mod batches;
 mod cases;
+mod full;
 mod last;
 mod place;
 mod reads;
@@ -27,6 +28,7 @@ mod values;
 
 pub use batches::*;
 pub use cases::{Ask, Write, batch, rows, run};
+pub use full::full_disk_loses_nothing;
 pub use last::*;
 pub use place::Place;
 pub use reads::*;
