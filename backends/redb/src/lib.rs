@@ -16,6 +16,7 @@ mod maintenance;
 mod open;
 mod reader;
 mod shrink;
+mod untouched;
 mod writer;
 
 pub use maintenance::{compact, info, verify};

@@ -9,35 +9,36 @@ use redb::{Builder, Database, Error};
 use crate::fault::{fault, fault_of_open};
 use crate::open::unless_altered;
 use crate::shrink::{compact_fully, used_bytes};
+use crate::untouched::Untouched;
 
 /// The memory for pages of the file, in bytes.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// What the file holds. Blocks: it reads the whole file, and repairs it first if the last broker did not end in order.
+/// What the file holds. Blocks: it reads the whole file. Changes nothing, whatever the last broker left there.
 ///
 /// # Errors
 /// [`Decision::Fenced`] if a broker has the store open, [`Decision::Away`] if there is no file.
 pub fn info(path: &Path) -> Result<FileInfo, StoreError> {
     let used_bytes =
-        with_file(path, |database| used_bytes(database).map_err(|error| fault("read the store", path, &error)))?;
+        look_into(path, |database| used_bytes(database).map_err(|error| fault("read the store", path, &error)))?;
     let bytes = file_bytes(path)?;
     let engine = "redb 4, file format 3".to_owned();
     Ok(FileInfo { bytes, free_bytes: bytes.saturating_sub(used_bytes), log_bytes: 0, engine })
 }
 
-/// Reads the file and compares each page with its checksum. Blocks for as long as that takes.
-///
-/// redb goes back to the last commit that is whole if it can, so keep a copy of a file that you suspect.
+/// Reads the file and compares each page with its checksum. Blocks for as long as that takes. Changes nothing: what an open
+/// would repair is repaired in memory only.
 ///
 /// # Errors
 /// [`Decision::Corrupt`] with what was found, [`Decision::Fenced`] if a broker has the store open, [`Decision::Away`] if
 /// there is no file.
 pub fn verify(path: &Path) -> Result<(), StoreError> {
-    with_file(path, |database| match database.check_integrity() {
+    look_into(path, |database| match database.check_integrity() {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let why = "it was damaged, and redb has repaired it: what was written last may be missing";
-            Err(complain(Decision::Corrupt, "verify the store", path, &why, "bring back a backup, or go on with it"))
+            let why = "it is damaged, and redb could only go back to an older state of it";
+            let advice = "keep a copy of the file and bring back a backup";
+            Err(complain(Decision::Corrupt, "verify the store", path, &why, advice))
         }
         Err(error) => Err(fault("verify the store", path, &error.into())),
     })
@@ -64,12 +65,32 @@ pub fn compact(path: &Path) -> Result<Compacted, StoreError> {
 fn with_file<T>(path: &Path, work: impl FnOnce(&mut Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
     let _lock = StoreLock::take_existing(path)?;
     unless_altered(path, || {
-        let opened = Builder::new().set_cache_size(CACHE_BYTES).open(path);
-        let mut database = opened.map_err(|error| fault_of_open(path, error.into()))?;
+        let mut database = builder().open(path).map_err(|error| fault_of_open(path, error.into()))?;
         let result = work(&mut database)?;
         database.close().map_err(|error| fault("close the store", path, &error.into()))?;
         Ok(result)
     })
+}
+
+/// The same without a change to the file.
+fn look_into<T>(path: &Path, work: impl FnOnce(&mut Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let _lock = StoreLock::take_existing(path)?;
+    unless_altered(path, || {
+        let file = Untouched::open(path).map_err(|error| fault_of_open(path, error.into()))?;
+        if file.is_empty() {
+            // redb would make a store of it.
+            let why = "it holds no store";
+            return Err(complain(Decision::Corrupt, "open the store", path, &why, "the path of the store's file"));
+        }
+        let opened = builder().create_with_backend(file);
+        work(&mut opened.map_err(|error| fault_of_open(path, error.into()))?)
+    })
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
 }
 
 /// Says of a full disk how much room would do.
