@@ -6,6 +6,7 @@ mod durable;
 mod queue;
 mod retained;
 mod syscalls;
+mod time;
 mod wills;
 
 /// Declares each test once for every backend that keeps anything.

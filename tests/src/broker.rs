@@ -209,6 +209,11 @@ impl Broker {
         took
     }
 
+    /// Runs it under another program from the next start on.
+    pub fn under<'a>(&mut self, wrapper: impl IntoIterator<Item = &'a str>) {
+        self.options = self.options.clone().under(wrapper);
+    }
+
     /// Bytes of memory that the process holds (`VmRSS`).
     #[must_use]
     pub fn rss_bytes(&self) -> u64 {
