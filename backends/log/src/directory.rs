@@ -19,6 +19,8 @@ pub trait Directory: Send + Sync + 'static {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names of the files durable.
     fn sync(&self) -> io::Result<()>;
+    /// Nothing is in it: it may go, until a file is made again.
+    fn leave(&self);
     /// The path, for messages.
     fn path(&self) -> &Path;
 }
@@ -76,6 +78,11 @@ impl Directory for Folder {
 
     fn sync(&self) -> io::Result<()> {
         sync_directory(&self.0).map_err(|error| io::Error::other(error.message))
+    }
+
+    fn leave(&self) {
+        // One that is not empty stays, and so does one of somebody else's.
+        let _ = std::fs::remove_dir(&self.0);
     }
 
     fn path(&self) -> &Path {

@@ -172,11 +172,12 @@ impl LogWriter {
         if let Some(layer) = frozen {
             write_down(&self.shared, &layer)?;
         }
-        if self.shared.layers.read().active.files.is_empty() {
-            return Ok(());
+        if !self.shared.layers.read().active.files.is_empty() {
+            let layer = self.freeze_layer()?;
+            write_down(&self.shared, &layer)?;
         }
-        let layer = self.freeze_layer()?;
-        write_down(&self.shared, &layer)
+        self.shared.directory.leave();
+        Ok(())
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use hikyaku_blocking::{StoreLock, complain, decide, sync_directory};
+use hikyaku_blocking::{Blocking, StoreLock, complain, decide, sync_directory};
+use hikyaku_log::{Folder, log_of};
 use hikyaku_memory::Memory;
 use hikyaku_traits::{Decision, RetainStore, SessionStore, StoreError};
 
@@ -14,8 +15,8 @@ use crate::closed::blocking;
 use crate::config::Backend;
 use crate::store::Open;
 
-/// What the names of further files of a store end in: SQLite's log, and the log's index.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// What the names of further files of a store end in: the log in front, SQLite's own log, and the index of that.
+const BESIDE: [&str; 3] = ["-log", "-wal", "-shm"];
 
 /// A store that is built in, and where it lies.
 #[derive(Clone, Debug)]
@@ -45,6 +46,18 @@ impl Spot {
         }
     }
 
+    /// Opens the engine's file with its log in front. Blocks for the disk.
+    fn open_files(&self) -> Result<Blocking, StoreError> {
+        let file = self.file();
+        judge(&file)?;
+        let engine = match self.backend {
+            Backend::Redb => hikyaku_redb::open(&file, &Default::default()),
+            Backend::Sqlite => hikyaku_sqlite::open(&file, &Default::default()),
+            Backend::Memory => Err(StoreError::new(Decision::Unsupported, "Memory has no file.")),
+        };
+        hikyaku_log::open(engine?, Folder::new(log_of(&file)), Default::default())
+    }
+
     async fn put_aside(&self) -> Result<String, StoreError> {
         let file = self.file();
         if self.backend == Backend::Memory {
@@ -62,18 +75,11 @@ macro_rules! open {
         #[async_trait]
         impl Open<dyn $store> for Spot {
             async fn open(&self) -> Result<Arc<dyn $store>, StoreError> {
-                let file = self.file();
-                Ok(match self.backend {
-                    Backend::Redb => Arc::new(
-                        blocking(move || judge(&file).and_then(|()| hikyaku_redb::open(&file, &Default::default())))
-                            .await?,
-                    ),
-                    Backend::Sqlite => Arc::new(
-                        blocking(move || judge(&file).and_then(|()| hikyaku_sqlite::open(&file, &Default::default())))
-                            .await?,
-                    ),
-                    Backend::Memory => self.memory.clone(),
-                })
+                if self.backend == Backend::Memory {
+                    return Ok(self.memory.clone());
+                }
+                let spot = self.clone();
+                Ok(Arc::new(blocking(move || spot.open_files()).await?))
             }
 
             fn place(&self) -> String {

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clap::{Args, ValueEnum};
-use hikyaku_blocking::Blocking;
-use hikyaku_server::config::Config;
-use hikyaku_server::{Open, Server, Stores};
+use hikyaku_server::config::{Backend, Config};
+use hikyaku_server::{Open, Server, Spot, Stores};
 use hikyaku_traits::{SessionStore, StoreError};
 
 /// Which store.
@@ -19,29 +18,30 @@ use hikyaku_traits::{SessionStore, StoreError};
 pub enum Store {
     /// The yardstick: a file that is appended to and synced.
     File,
-    /// redb.
+    /// redb, as the broker has it.
     Redb,
-    /// SQLite.
+    /// SQLite, as the broker has it.
     Sqlite,
+    /// redb without the log in front.
+    RedbAlone,
+    /// SQLite without the log in front.
+    SqliteAlone,
     /// No disk at all.
     Memory,
 }
 
 impl Store {
     /// Opens it in a directory; memory has no file and no threads.
-    pub fn open(self, directory: &Path, delay: Duration) -> Result<Arc<dyn SessionStore>, StoreError> {
+    pub async fn open(self, directory: &Path, delay: Duration) -> Result<Arc<dyn SessionStore>, StoreError> {
+        let spot = |backend| Spot::new(backend, directory.to_owned());
         Ok(match self {
             Self::Memory => Arc::new(hikyaku_memory::Memory::new()),
-            disk => Arc::new(disk.open_blocking(directory, delay)?),
+            Self::Redb => Open::<dyn SessionStore>::open(&spot(Backend::Redb)).await?,
+            Self::Sqlite => Open::<dyn SessionStore>::open(&spot(Backend::Sqlite)).await?,
+            Self::RedbAlone => Arc::new(hikyaku_redb::open(&directory.join("bench.redb"), &Default::default())?),
+            Self::SqliteAlone => Arc::new(hikyaku_sqlite::open(&directory.join("bench.sqlite"), &Default::default())?),
+            Self::File => Arc::new(crate::file::open(&directory.join("bench.log"), delay)?),
         })
-    }
-
-    fn open_blocking(self, directory: &Path, delay: Duration) -> Result<Blocking, StoreError> {
-        match self {
-            Self::Redb => hikyaku_redb::open(&directory.join("bench.redb"), &Default::default()),
-            Self::Sqlite => hikyaku_sqlite::open(&directory.join("bench.sqlite"), &Default::default()),
-            Self::File | Self::Memory => crate::file::open(&directory.join("bench.log"), delay),
-        }
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Setup {
 #[async_trait]
 impl Open<dyn SessionStore> for Setup {
     async fn open(&self) -> Result<Arc<dyn SessionStore>, StoreError> {
-        self.store.open(&self.directory, Duration::from_millis(self.delay_ms))
+        self.store.open(&self.directory, Duration::from_millis(self.delay_ms)).await
     }
     fn place(&self) -> String {
         self.directory.display().to_string()

@@ -38,7 +38,7 @@ pub async fn commits(base: &Path, store: Store, count: usize, rows: usize, value
     let directory = base.join(format!("hikyaku-engine-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).expect("the directory can be made");
-    let open = store.open(&directory, Duration::ZERO).expect("the store opens");
+    let open = store.open(&directory, Duration::ZERO).await.expect("the store opens");
     let value: Arc<[u8]> = vec![b'x'; value_bytes].into();
     let mut times = Vec::new();
     for number in 0..count {

@@ -53,6 +53,8 @@ enum Command {
     Online {
         #[arg(long, default_value_t = 2)]
         delay_ms: u64,
+        #[arg(long, default_value_t = 10)]
+        window: usize,
     },
     /// The engine's own commits, without a broker
     Engine {
@@ -68,7 +70,8 @@ enum Command {
     Broker(Setup),
 }
 
-const STORES: [Store; 4] = [Store::File, Store::Redb, Store::Sqlite, Store::Memory];
+const STORES: [Store; 6] =
+    [Store::File, Store::Redb, Store::Sqlite, Store::RedbAlone, Store::SqliteAlone, Store::Memory];
 
 fn main() {
     let cli = Cli::parse();
@@ -83,7 +86,7 @@ fn main() {
                 durable(&cli, Load { publishers, window, messages, payload_bytes: payload }).await;
             }
             &Command::Latency { messages } => latency(&cli, messages).await,
-            &Command::Online { delay_ms } => online(&cli, delay_ms).await,
+            &Command::Online { delay_ms, window } => online(&cli, delay_ms, window).await,
             &Command::Engine { rows, value, commits } => engine(&cli, commits, rows, value).await,
             Command::Broker(setup) => broker::run(setup.clone()).await,
         }
@@ -138,8 +141,10 @@ async fn engine(cli: &Cli, commits: usize, rows: usize, value: usize) {
 async fn latency(cli: &Cli, messages: usize) {
     println!("one publisher, window 1, 256 bytes; microseconds");
     for _ in 0..cli.rounds {
-        for store in [Store::Redb, Store::Sqlite, Store::File] {
-            let commit = middle(&engine::commits(&cli.base, store, messages, 1, 300).await);
+        for (store, engine) in
+            [(Store::Redb, Store::RedbAlone), (Store::Sqlite, Store::SqliteAlone), (Store::File, Store::File)]
+        {
+            let commit = middle(&engine::commits(&cli.base, engine, messages, 1, 300).await);
             let broker = Running::start(&cli.base, store, 0);
             load::sleepers(broker.address, 1).await;
             let ping = middle(&load::pings(broker.address, messages).await);
@@ -162,7 +167,7 @@ async fn online(cli: &Cli, delay_ms: u64) {
     for _ in 0..cli.rounds {
         let mut broker = Running::start(&cli.base, Store::File, delay_ms);
         let listeners = load::listeners(broker.address, 100).await;
-        let load = Load { publishers: 100, window: 100, messages: 1_000, payload_bytes: 256 };
+        let load = Load { publishers: 100, window, messages: 1_000, payload_bytes: 256 };
         let (took, _) = load::publish(broker.address, load).await;
         let (stored, spared) = (broker.counter("messages_stored"), broker.counter("writes_spared"));
         listeners.iter().for_each(tokio::task::JoinHandle::abort);
