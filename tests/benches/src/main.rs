@@ -160,9 +160,9 @@ async fn latency(cli: &Cli, messages: usize) {
     }
 }
 
-async fn online(cli: &Cli, delay_ms: u64) {
+async fn online(cli: &Cli, delay_ms: u64, window: usize) {
     println!(
-        "100 publishers, window 100, each to a persistent session that is online; commits take {delay_ms} ms longer"
+        "100 publishers, window {window}, each to a persistent session that is online; commits take {delay_ms} ms longer"
     );
     for _ in 0..cli.rounds {
         let mut broker = Running::start(&cli.base, Store::File, delay_ms);
