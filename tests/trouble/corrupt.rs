@@ -68,6 +68,7 @@ fn one_page_overwritten_is_refused_or_of_no_consequence(backend: &str) {
         for end in ["-wal", "-shm"] {
             let _ = fs::remove_file(format!("{}{end}", file.display()));
         }
+        let _ = fs::remove_dir_all(format!("{}-log", file.display()));
     }
     assert!(refused > 0, "no page of {used} mattered");
 }

@@ -14,7 +14,7 @@ fn aside(file: &Path) -> Vec<PathBuf> {
             path.display()
                 .to_string()
                 .strip_prefix(&name)
-                .is_some_and(|time| !time.contains("-w") && !time.contains("-s"))
+                .is_some_and(|time| !["-log", "-wal", "-shm"].iter().any(|end| time.ends_with(end)))
         })
         .collect();
     found.sort();
