@@ -16,6 +16,7 @@ mod maintenance;
 mod open;
 mod reader;
 mod shrink;
+mod unfinished;
 mod untouched;
 mod writer;
 

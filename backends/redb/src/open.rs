@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use hikyaku_blocking::{Blocking, StoreLock, sync_directory};
 use hikyaku_traits::{StoreError, Table};
-use redb::{Builder, Database, DatabaseError, Error, ReadableDatabase, StorageBackend, TableHandle};
+use redb::{Builder, Database, DatabaseError, Error, ReadableDatabase, StorageBackend, StorageError, TableHandle};
 
 use crate::definition;
 use crate::fault::{altered, fault, fault_of_open};
 use crate::reader::RedbReader;
 use crate::shrink::{compact_fully, is_mostly_empty};
+use crate::unfinished::{empty_unfinished, empty_unfinished_file};
 use crate::writer::RedbWriter;
 
 /// How the file is used.
@@ -33,6 +34,7 @@ impl Default for Options {
 /// is new is durable when this returns.
 pub fn open(path: &Path, options: &Options) -> Result<Blocking, StoreError> {
     start(path, || {
+        empty_unfinished_file(path).map_err(StorageError::from)?;
         let mut database = builder(options).create(path)?;
         let shrunk = shrink(&mut database, path);
         if shrunk.is_err() {
@@ -52,7 +54,10 @@ fn shrink(database: &mut Database, path: &Path) -> Result<(), Error> {
 /// [`open`] with the bytes of the store in `storage` instead of a file, for tests that lay a disk under it which fails or
 /// loses its power. `path` names the store in messages, and its lock lies there.
 pub fn open_on(storage: impl StorageBackend, path: &Path, options: &Options) -> Result<Blocking, StoreError> {
-    start(path, || builder(options).create_with_backend(storage))
+    start(path, || {
+        empty_unfinished(&storage).map_err(StorageError::from)?;
+        builder(options).create_with_backend(storage)
+    })
 }
 
 fn builder(options: &Options) -> Builder {

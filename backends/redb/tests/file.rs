@@ -66,3 +66,24 @@ fn storage_of_the_caller_holds_the_records() {
     });
     assert!(!path.exists());
 }
+
+/// A start that ends while it makes the file leaves one that redb refuses. No record was ever in it: it is made anew. One of
+/// which only the head is gone has records, and is left alone.
+#[test]
+fn file_that_was_not_finished_is_made_anew() {
+    let place = Place::new();
+    let path = place.path().join("records");
+    let mut bytes = vec![0; 1 << 20];
+    bytes[12..320].fill(7);
+    std::fs::write(&path, &bytes).unwrap();
+    run(async {
+        let store = opened(&path);
+        store.write([Write::put("k", "v")]).await.unwrap();
+        store.close().await.unwrap();
+    });
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[..320].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(open(&path, &Options::default()).unwrap_err().decision, Decision::Corrupt);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
