@@ -25,5 +25,5 @@ mod forgetful {
         }
     }
 
-    hikyaku_suite::suite_without_abort!(fresh);
+    hikyaku_suite::suite!(fresh);
 }
