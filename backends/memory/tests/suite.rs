@@ -25,5 +25,5 @@ mod forgetful {
         }
     }
 
-    hikyaku_suite::suite!(fresh);
+    hikyaku_suite::suite_without_abort!(fresh);
 }

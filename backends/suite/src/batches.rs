@@ -3,14 +3,14 @@
 use hikyaku_traits::{Decision, Table};
 
 use crate::Store;
-use crate::cases::{Ask, Write, row};
+use crate::cases::{Ask, Write, row, same};
 
 /// A record is put, deleted and put again in one batch: the last put stands.
 pub async fn operations_take_effect_in_order(open: impl AsyncFn() -> Box<dyn Store>) {
     let store = open().await;
     store.write([Write::put("a", "1"), Write::delete("a"), Write::put("a", "2"), Write::put("b", "1")]).await.unwrap();
     store.write([Write::put("b", "2"), Write::delete("b")]).await.unwrap();
-    assert_eq!(store.all().await, [row("a", "2")]);
+    same(store.all().await, [row("a", "2")]);
 }
 
 /// An operation of an unknown kind stands between two puts: the answer is Unsupported, and neither put is there.
@@ -22,7 +22,7 @@ pub async fn unknown_operation_refuses_the_whole_batch(open: impl AsyncFn() -> B
         writes.insert(place, Write::Unknown);
         let refused = store.write(writes).await.unwrap_err();
         assert_eq!(refused.decision, Decision::Unsupported, "{refused}");
-        assert_eq!(store.all().await, [row("a", "old")]);
+        same(store.all().await, [row("a", "old")]);
     }
 }
 
@@ -31,7 +31,7 @@ pub async fn store_goes_on_after_a_refusal(open: impl AsyncFn() -> Box<dyn Store
     let store = open().await;
     store.write([Write::put("a", "1"), Write::Unknown]).await.unwrap_err();
     store.write([Write::put("b", "1")]).await.unwrap();
-    assert_eq!(store.all().await, [row("b", "1")]);
+    same(store.all().await, [row("b", "1")]);
 }
 
 /// A batch with every operation is applied twice, as after a commit whose outcome was unknown.
@@ -43,7 +43,7 @@ pub async fn batch_applied_twice_is_as_once(open: impl AsyncFn() -> Box<dyn Stor
     let once = store.all().await;
     assert_eq!(once, [row("b", "new"), row("d", "old"), row("e", "new")]);
     store.write(writes).await.unwrap();
-    assert_eq!(store.all().await, once);
+    same(store.all().await, once);
 }
 
 /// A put with a shorter, a longer and an equal value replaces the one before.
@@ -51,7 +51,7 @@ pub async fn put_replaces(open: impl AsyncFn() -> Box<dyn Store>) {
     let store = open().await;
     for value in ["middle", "s", "the longest of all", "the longest of all"] {
         store.write([Write::put("a", value)]).await.unwrap();
-        assert_eq!(store.all().await, [row("a", value)]);
+        same(store.all().await, [row("a", value)]);
     }
 }
 
@@ -60,7 +60,7 @@ pub async fn delete_removes_one_record(open: impl AsyncFn() -> Box<dyn Store>) {
     let store = open().await;
     store.write(["a", "b", "c"].map(|key| Write::put(key, "1"))).await.unwrap();
     store.write([Write::delete("b")]).await.unwrap();
-    assert_eq!(store.all().await, [row("a", "1"), row("c", "1")]);
+    same(store.all().await, [row("a", "1"), row("c", "1")]);
 }
 
 /// Deletes of a key and of a range where nothing is.
@@ -75,9 +75,9 @@ pub async fn delete_range_spares_its_end(open: impl AsyncFn() -> Box<dyn Store>)
     let store = open().await;
     store.write(["a", "b", "b0", "c", "c0"].map(|key| Write::put(key, "1"))).await.unwrap();
     store.write([Write::delete_range("b", "c")]).await.unwrap();
-    assert_eq!(store.all().await, [row("a", "1"), row("c", "1"), row("c0", "1")]);
+    same(store.all().await, [row("a", "1"), row("c", "1"), row("c0", "1")]);
     store.write([Write::delete_range("", "c")]).await.unwrap();
-    assert_eq!(store.all().await, [row("c", "1"), row("c0", "1")]);
+    same(store.all().await, [row("c", "1"), row("c0", "1")]);
 }
 
 /// A range that ends where it begins, or before, holds nothing.
@@ -88,14 +88,14 @@ pub async fn delete_range_with_crossed_bounds_removes_nothing(open: impl AsyncFn
         .write([Write::delete_range("b", "a"), Write::delete_range("a", "a"), Write::delete_range("", "")])
         .await
         .unwrap();
-    assert_eq!(store.all().await, [row("a", "1"), row("b", "1")]);
+    same(store.all().await, [row("a", "1"), row("b", "1")]);
 }
 
 /// Puts before and behind a range delete of the same batch.
 pub async fn delete_range_sees_the_puts_before_it(open: impl AsyncFn() -> Box<dyn Store>) {
     let store = open().await;
     store.write([Write::put("a", "1"), Write::delete_range("a", "z"), Write::put("b", "2")]).await.unwrap();
-    assert_eq!(store.all().await, [row("b", "2")]);
+    same(store.all().await, [row("b", "2")]);
 }
 
 /// The same key in two tables is two records.
@@ -106,7 +106,7 @@ pub async fn tables_are_apart(open: impl AsyncFn() -> Box<dyn Store>) {
     store.write([Write::DeleteRange(Table::Body, vec![], b"z".to_vec())]).await.unwrap();
     store.write([Write::Delete(Table::Retained, b"key".to_vec())]).await.unwrap();
     assert!(store.all_of(Table::Retained).await.is_empty());
-    assert_eq!(store.all_of(Table::RetainedBody).await, [row("key", "2")]);
+    same(store.all_of(Table::RetainedBody).await, [row("key", "2")]);
 }
 
 /// One batch writes to each table.
@@ -114,7 +114,7 @@ pub async fn all_tables_take_records_in_one_batch(open: impl AsyncFn() -> Box<dy
     let store = open().await;
     store.write(Table::ALL.map(|table| Write::Put(table, b"key".to_vec(), table.name().into()))).await.unwrap();
     for table in Table::ALL {
-        assert_eq!(store.all_of(table).await, [row("key", table.name())]);
+        same(store.all_of(table).await, [row("key", table.name())]);
     }
 }
 
@@ -131,8 +131,8 @@ pub async fn empty_batch_is_applied(open: impl AsyncFn() -> Box<dyn Store>) {
 pub async fn buffered_batch_is_seen_at_once(open: impl AsyncFn() -> Box<dyn Store>) {
     let store = open().await;
     store.write_buffered([Write::put("a", "1")]).await.unwrap();
-    assert_eq!(store.all().await, [row("a", "1")]);
+    same(store.all().await, [row("a", "1")]);
     store.write([Write::put("b", "2")]).await.unwrap();
     store.write_buffered([Write::delete("a")]).await.unwrap();
-    assert_eq!(store.all().await, [row("b", "2")]);
+    same(store.all().await, [row("b", "2")]);
 }

@@ -4,6 +4,9 @@ use hikyaku_traits::{Batch, Durability, Op, Ops, Page, RecordStore, Scan, StoreE
 
 use crate::Store;
 
+/// Key and value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
 /// An operation as an owned value.
 #[derive(Clone, Debug)]
 pub enum Write {
@@ -59,8 +62,33 @@ pub fn batch(writes: impl IntoIterator<Item = Write>) -> Batch {
 
 /// Keys and values of a page.
 #[must_use]
-pub fn rows(page: &Page) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub fn rows(page: &Page) -> Vec<Record> {
     page.rows.iter().map(|row| (row.key.to_vec(), row.value.to_vec())).collect()
+}
+
+/// Compares what a store has answered with what it should have. The message names the first record that differs.
+#[track_caller]
+pub fn same(found: impl AsRef<[Record]>, expected: impl AsRef<[Record]>) {
+    let difference = difference(found.as_ref(), expected.as_ref());
+    assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+}
+
+/// What is wrong, in words; `None`: nothing.
+pub(crate) fn difference(found: &[Record], expected: &[Record]) -> Option<String> {
+    let first = (0..found.len().max(expected.len())).find(|&i| found.get(i) != expected.get(i))?;
+    let (many, few) = (found.len(), expected.len());
+    let [is, should] = [found, expected].map(|records| records.get(first).map_or("nothing".into(), show));
+    Some(format!("there are {many} records where {few} belong; number {first} is {is} and should be {should}"))
+}
+
+/// A record for people: escaped, and not too long.
+fn show((key, value): &Record) -> String {
+    const SHOWN: usize = 40;
+    let [key, value] = [key, value].map(|bytes| {
+        let begin = bytes[..bytes.len().min(SHOWN)].escape_ascii();
+        if bytes.len() > SHOWN { format!("\"{begin}\"... ({} bytes)", bytes.len()) } else { format!("\"{begin}\"") }
+    });
+    format!("{key}: {value}")
 }
 
 /// Runs a case to its end on a runtime of its own.
@@ -87,14 +115,14 @@ pub trait Ask: RecordStore {
     }
 
     /// All records of a table.
-    async fn all_of(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+    async fn all_of(&self, table: Table) -> Vec<Record> {
         let page = self.scan(Scan { table, from: [].into(), to: None, bytes_max: usize::MAX }).await.unwrap();
         assert!(!page.more, "a page without a limit says that there is more");
         rows(&page)
     }
 
     /// All messages.
-    async fn all(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    async fn all(&self) -> Vec<Record> {
         self.all_of(Table::Message).await
     }
 
@@ -104,9 +132,9 @@ pub trait Ask: RecordStore {
     }
 }
 
-impl Ask for dyn Store {}
+impl Ask for dyn Store + '_ {}
 
 /// A record as the cases compare it.
-pub(crate) fn row(key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn row(key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Record {
     (key.as_ref().to_vec(), value.as_ref().to_vec())
 }

@@ -1,7 +1,7 @@
 //! Is what was written there when the store is opened again?
 
 use crate::Store;
-use crate::cases::{Ask, Write, row};
+use crate::cases::{Ask, Write, row, same};
 
 /// A store is closed and opened: its records are there, and what was deleted is not.
 pub async fn closed_store_opens_with_its_records(open: impl AsyncFn() -> Box<dyn Store>) {
@@ -10,7 +10,7 @@ pub async fn closed_store_opens_with_its_records(open: impl AsyncFn() -> Box<dyn
     store.write([Write::delete("a")]).await.unwrap();
     store.close().await.unwrap();
     drop(store);
-    assert_eq!(open().await.all().await, [row("", "2"), row("b", "")]);
+    same(open().await.all().await, [row("", "2"), row("b", "")]);
 }
 
 /// A store is dropped without a close, as after a failure: what was synced is there.
@@ -29,7 +29,7 @@ pub async fn buffered_records_survive_a_close(open: impl AsyncFn() -> Box<dyn St
     store.write_buffered([Write::put("a", "1")]).await.unwrap();
     store.close().await.unwrap();
     drop(store);
-    assert_eq!(open().await.all().await, [row("a", "1")]);
+    same(open().await.all().await, [row("a", "1")]);
 }
 
 /// A batch without a sync is followed by a synced one, which may be empty; then the store is dropped.
@@ -51,5 +51,5 @@ pub async fn reopened_store_goes_on(open: impl AsyncFn() -> Box<dyn Store>) {
         store.close().await.unwrap();
     }
     let keys: Vec<_> = (0..4).map(|round| row([round], "1")).chain([row("a", [3])]).collect();
-    assert_eq!(open().await.all().await, keys);
+    same(open().await.all().await, keys);
 }

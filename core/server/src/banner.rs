@@ -78,16 +78,10 @@ fn durability(storage: &Storage) -> String {
     match (storage.backend, storage.durability) {
         (Backend::Memory, _) => "no: every stop, kill -9 and power cut takes everything".into(),
         (_, Durability::Always) => "always: kill -9 and a power cut take nothing that was acknowledged".into(),
-        (Backend::Redb, Durability::Interval) => {
-            format!("interval: kill -9 and a power cut may take what was acknowledged in the last {interval}")
-        }
-        (Backend::Sqlite, Durability::Interval) => format!(
+        (_, Durability::Interval) => format!(
             "interval: a power cut may take what was acknowledged in the last {interval}; kill -9 takes nothing"
         ),
-        (Backend::Redb, Durability::Never) => {
-            "never: kill -9 and a power cut may take everything that was acknowledged since the start".into()
-        }
-        (Backend::Sqlite, Durability::Never) => {
+        (_, Durability::Never) => {
             "never: a power cut may take everything that was acknowledged since the start; kill -9 takes nothing".into()
         }
     }
@@ -123,13 +117,11 @@ mod tests {
             banner(&config, &ConfigSource::Defaults, &[], &[])
         };
         assert!(said(Backend::Memory, Durability::Always).contains("power cut takes everything"));
-        assert!(
-            said(Backend::Redb, Durability::Interval)
-                .contains("kill -9 and a power cut may take what was acknowledged in the last 1s")
-        );
-        assert!(said(Backend::Sqlite, Durability::Interval).contains("in the last 1s; kill -9 takes nothing"));
-        assert!(said(Backend::Redb, Durability::Never).contains("kill -9 and a power cut may take everything"));
-        assert!(said(Backend::Sqlite, Durability::Never).contains("a power cut may take everything"));
+        for backend in [Backend::Redb, Backend::Sqlite] {
+            let interval = "a power cut may take what was acknowledged in the last 1s; kill -9 takes nothing";
+            assert!(said(backend, Durability::Interval).contains(interval));
+            assert!(said(backend, Durability::Never).contains("a power cut may take everything that was acknowledged"));
+        }
         config.storage.durability = Durability::Always;
         config.storage.retained = Some(RetainedStorage { backend: Backend::Memory, path: "".into() });
         let told = banner(&config, &ConfigSource::Defaults, &[], &[]);

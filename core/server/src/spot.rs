@@ -27,13 +27,21 @@ pub struct Spot {
     path: PathBuf,
     /// What memory holds stays when it is opened again.
     memory: Arc<Memory>,
+    log: hikyaku_log::Options,
 }
 
 impl Spot {
     /// The store of an engine in a directory.
     #[must_use]
     pub fn new(backend: Backend, path: PathBuf) -> Self {
-        Self { backend, path, memory: Arc::default() }
+        Self { backend, path, memory: Arc::default(), log: hikyaku_log::Options::default() }
+    }
+
+    /// The same with another `storage.log_bytes_max`.
+    #[must_use]
+    pub fn with_log(mut self, log_bytes_max: u64) -> Self {
+        self.log.bytes_max = log_bytes_max;
+        self
     }
 
     /// The file of the store, for messages.
@@ -55,7 +63,7 @@ impl Spot {
             Backend::Sqlite => hikyaku_sqlite::open(&file, &Default::default()),
             Backend::Memory => Err(StoreError::new(Decision::Unsupported, "Memory has no file.")),
         };
-        hikyaku_log::open(engine?, Folder::new(log_of(&file)), Default::default())
+        hikyaku_log::open(engine?, Folder::new(log_of(&file)), self.log)
     }
 
     async fn put_aside(&self) -> Result<String, StoreError> {

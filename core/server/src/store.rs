@@ -65,9 +65,10 @@ impl Stores {
     pub fn configured(config: &Config) -> Self {
         let storage = &config.storage;
         let retained_open = storage.retained.as_ref().map(|retained| -> Arc<dyn Open<dyn RetainStore>> {
-            Arc::new(Spot::new(retained.backend, retained.path.clone()))
+            Arc::new(Spot::new(retained.backend, retained.path.clone()).with_log(storage.log_bytes_max))
         });
-        Self::new(Arc::new(Spot::new(storage.backend, storage.path.clone())), retained_open)
+        let sessions = Spot::new(storage.backend, storage.path.clone()).with_log(storage.log_bytes_max);
+        Self::new(Arc::new(sessions), retained_open)
     }
 
     /// The store of sessions.

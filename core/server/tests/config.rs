@@ -169,6 +169,13 @@ fn files_of_other_editors_are_read() {
     assert_eq!((limits.inflight_bytes_max, limits.mailbox_bytes_max), (4 << 20, 4 << 20));
 }
 
+/// The log in front of an engine has a length that can be set.
+#[test]
+fn the_log_has_a_length() {
+    assert_eq!(config("").storage.log_bytes_max, 256 << 20);
+    assert_eq!(config("storage: {log_bytes_max: 16MiB}").storage.log_bytes_max, 16 << 20);
+}
+
 /// A damaged store may be put aside; unless it is written, it is not.
 #[test]
 fn a_damaged_store_is_put_aside_only_if_it_is_written() {

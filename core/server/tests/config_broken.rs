@@ -29,6 +29,7 @@ const FILES: &[(&str, &[&str])] = &[
             "1:23: storage.on_corrupt: \"set_aside\" is not a way. Write one of: refuse, set-aside. Did you mean set-aside?",
         ],
     ),
+    ("storage: {log_bytes_max: 5KiB}\n", &["1:26: storage.log_bytes_max: "]),
     ("storage:\n  path:\n", &["2:7: storage.path: has no value. Write the path of a directory, like ./data."]),
     ("storage:\n  path: ''\n", &["2:9: storage.path: is empty."]),
     ("storage:\n  path: 7\n", &["2:9: storage.path: 7 is not a path. If you mean a directory, write ./7."]),

@@ -8,18 +8,19 @@ use std::sync::Arc;
 use hikyaku_blocking::{Blocking, Engine, PageBuilder, Reader, StoreLock, complain, decide, replace, weigh};
 use hikyaku_traits::{Batch, Durability, Keys, Op, Page, Scan, StoreError, Table};
 use parking_lot::RwLock;
+use serde_bytes::ByteBuf;
 
 const FORMAT: &[u8] = b"own log 1";
-type Records = BTreeMap<Vec<u8>, Vec<u8>>; // of all tables: the number of its table stands in front of a key
-type Change = (bool, Vec<u8>, Vec<u8>); // a record that is put (`true`), or the bounds of those that go
+type Records = BTreeMap<ByteBuf, ByteBuf>; // of all tables: the number of its table stands in front of a key
+type Change = (bool, ByteBuf, ByteBuf); // a record that is put (`true`), or the bounds of those that go
 
 /// Opens the store in the file `path`, or makes it. Blocks for the disk. What is there is durable when this returns.
 pub fn open(path: &Path) -> Result<Blocking, StoreError> {
     let lock = StoreLock::take(path)?;
     let opened = replay(path).and_then(|records| Ok((Log::create(path, &records)?, Arc::new(RwLock::new(records)))));
     let (log, records) = opened.map_err(|error| told(path, &error))?;
-    let reader = OwnReader(records.clone());
-    Blocking::start("own", OwnEngine { log, records, path: path.into(), _lock: lock }, reader)
+    let engine = OwnEngine { log, records: records.clone(), path: path.into(), _lock: lock };
+    Blocking::start("own", engine, OwnReader(records))
 }
 
 fn told(path: &Path, error: &Error) -> StoreError {
@@ -55,30 +56,30 @@ struct OwnReader(Arc<RwLock<Records>>);
 
 impl Reader for OwnReader {
     fn scan(&mut self, Scan { table, from, to, bytes_max }: &Scan) -> Result<Page, StoreError> {
-        let (to, records) = (to.as_ref().map_or(vec![*table as u8 + 1], |to| place(*table, to)), self.0.read());
-        let rows = range(&records, place(*table, from), to);
-        Ok(PageBuilder::page(*bytes_max, rows.map(|(key, value)| (&key[1..], value))))
+        let (to, records) =
+            (to.as_ref().map_or(ByteBuf::from([*table as u8 + 1]), |to| place(*table, to)), self.0.read());
+        let rows = range(&records, place(*table, from), to).map(|(key, value)| (&key[1..], value));
+        Ok(PageBuilder::page(*bytes_max, rows))
     }
 
     fn get(&mut self, table: Table, keys: &Keys) -> Result<Page, StoreError> {
         let records = self.0.read();
-        let rows = keys.iter().filter_map(|key| Some((key, records.get(&place(table, key))?)));
-        Ok(PageBuilder::page(usize::MAX, rows))
+        Ok(PageBuilder::page(usize::MAX, keys.iter().filter_map(|key| Some((key, records.get(&place(table, key))?)))))
     }
 }
 
-fn place(table: Table, key: &[u8]) -> Vec<u8> {
-    [&[table as u8], key].concat()
+fn place(table: Table, key: &[u8]) -> ByteBuf {
+    ByteBuf::from([&[table as u8], key].concat())
 }
 
 /// The records with `from <= key < to`; none if the bounds are crossed.
-fn range(records: &Records, from: Vec<u8>, to: Vec<u8>) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
-    records.range(from..).take_while(move |(key, _)| **key < to)
+fn range(records: &Records, from: ByteBuf, to: ByteBuf) -> impl Iterator<Item = (&ByteBuf, &ByteBuf)> {
+    records.range(from..).take_while(move |(key, _)| *key < &to)
 }
 
 fn changes(batch: &Batch) -> Vec<Change> {
     let change = |op| match op {
-        Op::Put { table, key, value } => Some((true, place(table, key), value.into())),
+        Op::Put { table, key, value } => Some((true, place(table, key), ByteBuf::from(value))),
         Op::Delete { table, key } => Some((false, place(table, key), place(table, &[key, &[0]].concat()))),
         Op::DeleteRange { table, from, to } => Some((false, place(table, from), place(table, to))),
         _ => None, // was refused
@@ -144,6 +145,5 @@ fn replay(path: &Path) -> Answer<Records> {
 fn frame(bytes: &[u8]) -> Option<(bool, Vec<Change>, &[u8])> {
     let ((synced, changes), rest) = postcard::take_from_bytes(bytes).ok()?;
     let (sum, behind) = rest.split_first_chunk()?;
-    let is_whole = crc32fast::hash(&bytes[..bytes.len() - rest.len()]).to_le_bytes() == *sum;
-    is_whole.then_some((synced, changes, behind))
+    (crc32fast::hash(&bytes[..bytes.len() - rest.len()]).to_le_bytes() == *sum).then_some((synced, changes, behind))
 }

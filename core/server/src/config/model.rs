@@ -51,6 +51,8 @@ pub struct Storage {
     /// How long a write may wait for the disk; read only with [`Durability::Interval`].
     #[serde(rename = "sync_interval")]
     pub sync_interval_ms: u64,
+    /// Bytes of the log in front of an engine, from which on what it says goes into the engine's file.
+    pub log_bytes_max: u64,
     /// What a start does with a store that is damaged.
     pub on_corrupt: OnCorrupt,
     /// A place of their own for retained messages; `None` keeps them with the rest.
@@ -187,6 +189,7 @@ impl Default for Storage {
             path: PathBuf::from("./data"),
             durability: Durability::Always,
             sync_interval_ms: 1_000,
+            log_bytes_max: 256 * MIB,
             on_corrupt: OnCorrupt::Refuse,
             retained: None,
         }

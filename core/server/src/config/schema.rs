@@ -61,6 +61,7 @@ static STORAGE: &[Key] = &[
     leaf("path", Kind::Path),
     leaf("durability", DURABILITY),
     leaf("sync_interval", Kind::Millis { max: DAY_MS }),
+    leaf("log_bytes_max", Kind::Size { min: 1 << 20, max: 1 << 40 }),
     leaf("on_corrupt", ON_CORRUPT),
     Key { name: "retained", shape: Shape::Section(RETAINED) },
 ];
