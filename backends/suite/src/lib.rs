@@ -14,7 +14,8 @@
 //! ```
 //!
 //! A store that forgets with its process calls [`suite_without_abort!`], one that forgets when it is closed
-//! [`suite_without_reopen!`]. Each case is a public function too, for whoever
+//! [`suite_without_reopen!`]. With the feature `ledger` there is `ledger_suite!` on top, which puts into the store what the
+//! broker does. Each case is a public function too, for whoever
 //! has a runner of its own. The cases panic when a store does not behave.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "this crate is made of tests")]
@@ -24,6 +25,8 @@ mod cases;
 mod crash;
 mod full;
 mod last;
+#[cfg(feature = "ledger")]
+mod ledger;
 mod many;
 mod place;
 mod reads;
@@ -35,6 +38,8 @@ pub use cases::{Ask, Record, Write, batch, rows, run, same};
 pub use crash::*;
 pub use full::full_disk_loses_nothing;
 pub use last::*;
+#[cfg(feature = "ledger")]
+pub use ledger::*;
 pub use many::*;
 pub use place::Place;
 pub use reads::*;

@@ -10,7 +10,7 @@ use crate::Store;
 use crate::cases::{Ask, Record, Write, batch, difference};
 
 /// How long the store has worked on a batch, or on its close, when it is broken off.
-const WORKED: [Duration; 3] = [Duration::ZERO, Duration::from_micros(300), Duration::from_millis(2)];
+pub(crate) const WORKED: [Duration; 3] = [Duration::ZERO, Duration::from_micros(300), Duration::from_millis(2)];
 
 /// How many batches there are.
 const BATCHES: usize = 6;
@@ -62,7 +62,7 @@ pub(crate) async fn live(store: &dyn Store, moment: Moment, mut returned: impl F
 }
 
 /// Lets the store work on a call for a while, and leaves the call.
-async fn break_off<T>(call: impl Future<Output = T>, worked: Duration) {
+pub(crate) async fn break_off<T>(call: impl Future<Output = T>, worked: Duration) {
     let mut call = std::pin::pin!(call);
     // Asked once, it is under way.
     std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
