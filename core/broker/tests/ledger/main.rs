@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 
 mod damage;
+mod fan_out;
 mod format;
 mod messages;
 mod migrate;
