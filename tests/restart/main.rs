@@ -1,10 +1,12 @@
 //! What must be there after the broker was stopped or killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod boot;
 mod crash;
 mod durable;
 mod queue;
 mod retained;
+mod stall;
 mod syscalls;
 mod time;
 mod wills;
