@@ -6,6 +6,7 @@ mod crash;
 mod durable;
 mod queue;
 mod retained;
+mod space;
 mod stall;
 mod syscalls;
 mod time;

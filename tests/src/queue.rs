@@ -47,7 +47,7 @@ pub fn fill_one(broker: &Broker, client_id: &str, messages: usize, bytes: usize)
 }
 
 /// Publishes with a window of 500 and returns the largest memory seen.
-fn fill(broker: &Broker, messages: usize, bytes: usize) -> u64 {
+pub fn fill(broker: &Broker, messages: usize, bytes: usize) -> u64 {
     const WINDOW: usize = 500;
     let mut publisher = Connect::v311("filler").ok(broker).untraced();
     let (mut sent, mut acknowledged, mut memory) = (0, 0, 0);
@@ -72,7 +72,7 @@ fn fill(broker: &Broker, messages: usize, bytes: usize) -> u64 {
 }
 
 /// Takes all messages, in order, and returns the largest memory seen.
-fn drain(broker: &Broker, mut client: Client, messages: usize, bytes: usize) -> u64 {
+pub fn drain(broker: &Broker, mut client: Client, messages: usize, bytes: usize) -> u64 {
     let (mut acks, mut memory) = (Vec::new(), 0);
     for number in 0..messages {
         let packet = match client.poll(Duration::from_millis(1)) {
