@@ -76,6 +76,9 @@ fn prepare(
             return Err(replay.corrupt(why, "bring back the store's file that belongs to it, or remove the log"));
         }
         shared.mark(0, Vec::new())?;
+    } else if !replay.files.is_empty() {
+        // The mark may have been read from the system's cache. No file goes before it is on the disk.
+        shared.mark(done, Vec::new())?;
     }
     let next_file = replay.files.last().map_or(1, |last| last + 1);
     replay.run(done)?;
@@ -111,14 +114,15 @@ struct Replay<'a> {
 impl Replay<'_> {
     fn run(&mut self, done: u64) -> Result<(), StoreError> {
         let numbers = self.files.clone();
-        for (place, number) in numbers.iter().enumerate() {
+        for number in &numbers {
             let file: File = self.on_file(self.shared.directory.open(&file_name(*number)))?.into();
             let size = self.on_file(file.size())?;
             let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
             self.on_file(file.read_at(&mut bytes, 0))?;
-            let is_last = place + 1 == numbers.len();
-            let has_new = self.file(*number, &file, &bytes, done, is_last)?;
-            if !has_new {
+            if self.file(*number, &file, &bytes, done)? {
+                // What was read may come from the system's cache, and what comes next stands on it.
+                self.on_file(file.sync())?;
+            } else {
                 // The store has all of it, or it has nothing: then nothing is lost with it, whether it goes or stays.
                 let _ = self.shared.directory.remove(&file_name(*number));
             }
@@ -127,15 +131,15 @@ impl Replay<'_> {
     }
 
     /// Takes in what is in a file. `false`: nothing that the store has not.
-    fn file(&mut self, number: u32, file: &File, bytes: &[u8], done: u64, is_last: bool) -> Result<bool, StoreError> {
+    fn file(&mut self, number: u32, file: &File, bytes: &[u8], done: u64) -> Result<bool, StoreError> {
         let Some(head) = FileHead::decode(bytes) else {
             if FileHead::is_of_another_version(bytes) {
                 let why = format!("a newer version of the broker wrote {}", file_name(number));
                 let advice = "that version, or a newer one";
                 return Err(complain(Decision::Unsupported, "open the log", self.path(), &why, advice));
             }
-            // A file is whole with its head before a batch is written to it.
-            return if is_last { Ok(false) } else { Err(self.damaged(number, 0)) };
+            // A file is durable with its head before a batch is written to it.
+            return if bytes.len() <= FILE_HEAD { Ok(false) } else { Err(self.damaged(number, 0)) };
         };
         if head.id != self.shared.id {
             let why = format!("{} is of another log than the store's", file_name(number));

@@ -1,0 +1,121 @@
+//! A store with its log lives, and is broken off again and again. A seed decides when, and what is left.
+
+use hikyaku_blocking::Blocking;
+use hikyaku_log::{Options, open};
+use hikyaku_memory::Forgetful;
+use hikyaku_suite::{Store, boxed};
+use hikyaku_traits::{Durability, StoreError};
+
+use crate::below::Below;
+use crate::disk::{Disk, Lie};
+use crate::fuse::{Fuse, Trouble};
+use crate::model::{Model, Stop, compare_get, compare_page, everything, tiny, write};
+use crate::random::Random;
+
+/// A machine: its disk, the store below the log, and what should be there.
+pub struct Machine {
+    pub random: Random,
+    pub fuse: Fuse,
+    pub disk: Disk,
+    pub below: Below,
+    pub model: Model,
+    pub options: Options,
+    /// The power has gone since the records were looked at.
+    pub lost_power: bool,
+}
+
+impl Machine {
+    pub fn new(seed: u64, lie: Lie) -> Self {
+        let mut random = Random::new(seed);
+        let fuse = Fuse::new(random.next());
+        let below = Below { records: Forgetful::new(), fuse: fuse.clone(), lie };
+        let options = tiny(&mut random);
+        Self {
+            disk: Disk::new(fuse.clone(), lie),
+            random,
+            fuse,
+            below,
+            model: Model::default(),
+            options,
+            lost_power: false,
+        }
+    }
+
+    pub fn open(&self) -> Result<Blocking, StoreError> {
+        open(self.below.clone(), self.disk.clone(), self.options)
+    }
+
+    /// The process has died; with the power, or without.
+    fn crash(&mut self, with_power: bool) {
+        if with_power {
+            return;
+        }
+        self.lost_power = true;
+        self.disk.lose_power(&mut self.random);
+        let kept = self.random.below(3);
+        self.below.records.crash_keeping(kept);
+    }
+
+    /// One start, and what happens until the process dies.
+    async fn round(&mut self) -> Result<(), Stop> {
+        let calls = self.random.pick(&[10, 60, 200, 2_000]);
+        self.fuse.light(self.random.below(calls), Trouble::Off);
+        let store = boxed(self.open()?);
+        self.live(&*store).await
+    }
+
+    async fn live(&mut self, store: &dyn Store) -> Result<(), Stop> {
+        let found = everything(store).await?;
+        self.model.judge(&found, !self.lost_power)?;
+        self.lost_power = false;
+        for _ in 0..self.random.below(60) {
+            self.step(store).await?;
+        }
+        if self.random.chance(20) {
+            store.close().await?;
+            self.model.all_is_durable();
+            if !self.disk.names().is_empty() {
+                return Stop::wrong(format!("after a close there is {:?}", self.disk.names()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, store: &dyn Store) -> Result<(), Stop> {
+        let random = &mut self.random;
+        match random.below(20) {
+            0 => compare_page(store, &self.model.now, random).await,
+            1 => compare_get(store, &self.model.now, random).await,
+            2 => {
+                write(store, &[], Durability::Synced).await?;
+                self.model.all_is_durable();
+                Ok(())
+            }
+            _ => {
+                let durability = random.pick(&[Durability::Synced, Durability::Synced, Durability::Buffered]);
+                let batch = self.model.batch(random);
+                self.model.begin(batch.clone());
+                write(store, &batch, durability).await?;
+                self.model.end(durability);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Plays a life of so many crashes.
+pub fn play(seed: u64, crashes: usize, lie: Lie) -> Result<(), String> {
+    let mut machine = Machine::new(seed, lie);
+    for crash in 0..crashes {
+        let mut result = Ok(());
+        hikyaku_suite::run(async { result = machine.round().await });
+        match result {
+            Err(Stop::Store(_)) if machine.fuse.is_burnt() => {}
+            Err(stop) => return Err(format!("seed {seed}, start {crash}: {stop:?}")),
+            Ok(()) => {}
+        }
+        let with_power = machine.random.chance(35);
+        machine.crash(with_power);
+    }
+    Ok(())
+}
