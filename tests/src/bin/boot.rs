@@ -52,26 +52,25 @@ fn measure(backend: &str, crowd: Crowd) -> bool {
     good
 }
 
-/// Parks all sessions; whether each of the second half of them took little enough memory: of the broker that has parked
-/// them, and of one that has found them in its store. What a broker holds anyway is there before: the store's cache is
-/// full, and as many clients as come at once have been served.
+/// Parks all sessions; whether each took little enough memory: of the broker that has parked them, and of one that has
+/// found them in its store. What a broker holds anyway is there before: the store's caches of reader and writer are full,
+/// and as many clients as come at once have been served.
 fn park(broker: &mut Broker, crowd: Crowd) -> bool {
-    let half = crowd.sessions / 2;
-    fill_one(broker, "ballast", BALLAST, 1_000);
-    crowd.park(broker, 0..half, |connect| connect);
     let restart = |broker: &mut Broker| {
         broker.kill9();
         broker.restart();
         broker.rss_bytes()
     };
+    fill_one(broker, "ballast", BALLAST, 1_000);
     let before = restart(broker);
-    crowd.park(broker, half..half + WARM_UP, |connect| connect);
+    fill_one(broker, "more ballast", BALLAST, 1_000);
+    crowd.park(broker, 0..WARM_UP, |connect| connect);
     let warm = broker.rss_bytes();
-    crowd.park(broker, half + WARM_UP..crowd.sessions, |connect| connect);
+    crowd.park(broker, WARM_UP..crowd.sessions, |connect| connect);
     let (full, after) = (broker.rss_bytes(), restart(broker));
-    let parked = full.saturating_sub(warm) / (crowd.sessions - half - WARM_UP) as u64;
-    let restored = after.saturating_sub(before) / (crowd.sessions - half) as u64;
+    let parked = full.saturating_sub(warm) / (crowd.sessions - WARM_UP) as u64;
+    let restored = after.saturating_sub(before) / crowd.sessions as u64;
     println!("  {parked} bytes of memory for each session more, {restored} after a restart");
-    println!("  in all {} and {} MiB", full >> 20, after >> 20);
+    println!("  in all {} and {} MiB, {} and {} before", full >> 20, after >> 20, warm >> 20, before >> 20);
     parked < SESSION_BYTES && restored < SESSION_BYTES
 }

@@ -43,7 +43,10 @@ impl Hub {
             board.retained.set(message);
         }
         drop(board);
-        self.registry.lock().orphans = recovered.orphans;
+        let mut registry = self.registry.lock();
+        registry.orphans = recovered.orphans;
+        registry.seats.reserve(recovered.sessions.len()); // a table that grows leaves holes
+        drop(registry);
         let mut lost = Vec::new();
         for session in recovered.sessions {
             lost.extend(self.restore_session(session, now, turn));

@@ -25,7 +25,8 @@ pub struct Ledger {
     pub(super) meta: Meta,
     /// The live number of each client id.
     pub(super) clients: HashMap<Arc<str>, SessionNumber, RandomState>,
-    pub(super) sessions: HashMap<SessionNumber, Tracked, RandomState>,
+    /// The live sessions; `None`: nothing of its queue was ever done.
+    pub(super) sessions: HashMap<SessionNumber, Option<Box<Tracked>>, RandomState>,
     /// How many receivers a message has left, where that is two or more. Ids rise, so those in use lie close together in a
     /// tree; and it never moves all it has at once, as a table does when it grows.
     pub(super) remaining: BTreeMap<u64, u32>,
@@ -46,8 +47,9 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    pub fn new(progress: Progress) -> Self {
-        Self { progress, is_changed: false }
+    /// `None` for the progress of a session with an empty queue from its beginning.
+    pub fn of(progress: Progress) -> Option<Box<Self>> {
+        (progress != Progress::default()).then(|| Box::new(Self { progress, is_changed: false }))
     }
 }
 
@@ -239,6 +241,7 @@ impl Ledger {
             }
         }
         if let Some(tracked) = self.sessions.get_mut(&session) {
+            let tracked = tracked.get_or_insert_default();
             tracked.progress.done(position, low);
             // Without a row there is nothing of which the progress would have to tell.
             if others_wait && !std::mem::replace(&mut tracked.is_changed, true) {
@@ -259,6 +262,7 @@ impl Ledger {
 
     fn sent_mark(&mut self, session: SessionNumber, position: Position) {
         let Some(tracked) = self.sessions.get_mut(&session) else { return };
+        let tracked = tracked.get_or_insert_default();
         if position > tracked.progress.sent_mark {
             tracked.progress.sent_mark = position;
             if !std::mem::replace(&mut tracked.is_changed, true) {
@@ -271,7 +275,7 @@ impl Ledger {
     fn write_progress(&mut self, batch: &mut Builder) {
         self.changed.sort_unstable();
         for number in self.changed.drain(..) {
-            if let Some(tracked) = self.sessions.get_mut(&number) {
+            if let Some(Some(tracked)) = self.sessions.get_mut(&number) {
                 tracked.is_changed = false;
                 batch.put(Table::Progress, &[&key::number(number)], |value| tracked.progress.write(value));
             }

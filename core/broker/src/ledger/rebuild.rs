@@ -108,6 +108,9 @@ impl Rebuild {
         let filter = std::str::from_utf8(filter).ok()?;
         let (options, subscription_id) = rows::read_subscription(value)?;
         if let Some(found) = self.find(number) {
+            if found.session.subscriptions.len() < 4 {
+                found.session.subscriptions.reserve_exact(1); // most have one, and what is freed later leaves holes
+            }
             found.session.subscriptions.push((filter.into(), options, subscription_id));
         }
         Some(())
@@ -230,7 +233,7 @@ impl Building {
         progress.raise(session.queue.first().map_or(session.next_position, |first| first.position));
         session.low = progress.low;
         session.sent_mark = progress.sent_mark;
-        ledger.sessions.insert(session.record.number, Tracked::new(progress));
+        ledger.sessions.insert(session.record.number, Tracked::of(progress));
         session
     }
 }

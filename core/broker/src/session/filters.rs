@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use ahash::RandomState;
+use smallvec::SmallVec;
 
 /// Up to this many filters are searched one by one.
 const FEW: usize = 8;
@@ -10,14 +11,14 @@ const FEW: usize = 8;
 /// The filters of one session, as the client wrote them. As many as `subscriptions_max` allows.
 #[derive(Debug)]
 pub(crate) enum Filters {
-    Few(Vec<Box<str>>),
+    Few(SmallVec<[Box<str>; 1]>),
     #[expect(clippy::box_collection, reason = "the many sessions with few filters pay for the size of the enum")]
     Many(Box<HashSet<Box<str>, RandomState>>),
 }
 
 impl Default for Filters {
     fn default() -> Self {
-        Self::Few(Vec::new())
+        Self::Few(SmallVec::new())
     }
 }
 

@@ -17,6 +17,7 @@ mod answers;
 mod filters;
 mod inbound;
 mod outbound;
+mod sparse;
 mod state;
 mod subscriptions;
 

@@ -1,11 +1,11 @@
 //! What of a session outlives its connection? Section 4.1 of the standard.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hikyaku_traits::Will;
 
 use super::filters::Filters;
+use super::sparse::Sparse;
 use crate::change::{Position, SessionRecord};
 
 /// A Will and its time.
@@ -25,9 +25,9 @@ pub(crate) struct SessionState {
     pub subscriptions: Filters,
     /// Filters whose SUBSCRIBE was not answered because its retained messages were still being queued when the connection
     /// ended: to the client they are new. As many as there are subscriptions.
-    pub unfinished: BTreeSet<Box<str>>,
+    pub unfinished: Sparse<Box<str>>,
     /// Inbound QoS 2 packet ids that wait for PUBREL. At most 65,535 of them: there are no more ids.
-    pub received: BTreeSet<u16>,
+    pub received: Sparse<u16>,
     /// Outbound QoS 2 exchanges that wait for PUBCOMP; only while parked.
     pub released: Vec<Position>,
     /// All positions below are done.
@@ -45,8 +45,8 @@ impl SessionState {
             record,
             has_row: false,
             subscriptions: Filters::default(),
-            unfinished: BTreeSet::new(),
-            received: BTreeSet::new(),
+            unfinished: Sparse::default(),
+            received: Sparse::default(),
             released: Vec::new(),
             low: 0,
             newest_ticket: 0,
