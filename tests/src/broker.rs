@@ -171,8 +171,16 @@ impl Broker {
     /// When it starts, or ends in another way than by a refusal.
     pub fn refused(&mut self) -> String {
         self.kill9();
-        let mut command = self.command();
-        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("setpriv starts the broker");
+        let mut command = Command::new("timeout");
+        let started = self.command();
+        command.args(["-k", "1", "60"]).arg(started.get_program()).args(started.get_args());
+        let output = command
+            .stdin(Stdio::null())
+            .current_dir(&self.dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .expect("setpriv starts the broker");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "the broker was to refuse the start; it said: {said}");
         said

@@ -10,12 +10,15 @@
 
 mod broker;
 pub mod crowd;
+pub mod fixture;
 mod process;
 pub mod queue;
 pub mod raw;
+mod small_disk;
 pub mod stall;
 pub mod syscalls;
 pub mod tools;
 
 pub use broker::{Broker, Options};
 pub use process::Program;
+pub use small_disk::SmallDisk;

@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod corrupt;
+mod failing;
+mod forbidden;
+mod formats;
+mod full;
+mod load;
 mod set_aside;
 
 /// Declares each test once for every backend that keeps anything.

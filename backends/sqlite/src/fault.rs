@@ -7,6 +7,10 @@ use hikyaku_blocking::{complain, decide};
 use hikyaku_traits::{Decision, StoreError};
 use rusqlite::{Error, ErrorCode, ffi};
 
+/// What to try when the files may not be used.
+pub(crate) const TRY_RIGHTS: &str =
+    "give the file and its directory to the user that the broker runs as, or set another storage path";
+
 /// An error while the store is in use.
 pub(crate) fn fault(what: &str, path: &Path, error: &Error) -> StoreError {
     let decision = decision(error);
@@ -26,11 +30,10 @@ fn why(error: &Error, decision: Decision) -> String {
 /// An error while the store is opened: nothing is under way, so a file out of reach may be tried again.
 pub(crate) fn fault_of_open(path: &Path, error: &Error) -> StoreError {
     match decision(error) {
-        Decision::Poisoned => {
-            let advice =
-                "give the file and its directory to the user that the broker runs as, or set another storage path";
-            complain(Decision::Away, "open the store", path, error, advice)
+        Decision::Poisoned if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+            complain(Decision::Away, "open the store", path, error, advice(Decision::Poisoned))
         }
+        Decision::Poisoned => complain(Decision::Away, "open the store", path, error, TRY_RIGHTS),
         Decision::Retry => complain(Decision::Away, "open the store", path, error, advice(Decision::Retry)),
         _ => fault("open the store", path, error),
     }
@@ -72,6 +75,10 @@ fn advice(decision: Decision) -> &'static str {
             "keep a copy of the file and its -wal and bring back a backup, or set another storage path"
         }
         Decision::Unsupported => "smaller messages",
-        _ => "look at the health of the disk; the broker opens the store again by itself",
+        // A quota and a limit for the size of a file are no "full disk" to SQLite.
+        _ => {
+            "make room on the disk if a quota or a limit is used up, else look at its health; the broker opens the store \
+             again by itself"
+        }
     }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use hikyaku_blocking::{Blocking, StoreLock, complain, sync_directory};
 use hikyaku_traits::{Decision, StoreError};
-use rusqlite::{Connection, Result as Answer};
+use rusqlite::{Connection, MAIN_DB, Result as Answer};
 
 use crate::checkpoint::{Checkpointer, empty_log};
 use crate::connect::connect;
-use crate::fault::{fault_of_open, may_wait};
+use crate::fault::{TRY_RIGHTS, fault_of_open, may_wait};
 use crate::layout::{Kind, judge, renew};
 use crate::reader::SqliteReader;
 use crate::sql::{INCREMENTAL, LAYOUT_OF_TABLES, schema};
@@ -44,6 +44,10 @@ fn start(path: &Path, options: &Options, vfs: Option<&str>) -> Result<Blocking, 
     let cannot = |error| fault_of_open(path, &error);
     let cache_bytes = options.cache_bytes / 2;
     let mut writer = connect(path, cache_bytes, vfs).map_err(cannot)?;
+    // SQLite opens what it may not write as well, and tells it at the first write.
+    if writer.is_readonly(MAIN_DB).map_err(cannot)? {
+        return Err(complain(Decision::Away, "open the store", path, &"it may only be read", TRY_RIGHTS));
+    }
     prepare(&writer, path)?;
     // Whatever ended the last run, the log is empty from here on, as far as the disk has room.
     empty_log(&writer).map_err(cannot)?;

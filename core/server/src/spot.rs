@@ -1,6 +1,7 @@
 //! Where does a built-in store lie, and what if its files are not what a store's files are?
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -117,6 +118,14 @@ fn judge(file: &Path) -> Result<(), StoreError> {
             let advice = "a backup of the store; if the broker has never run with it, remove the file";
             complain(Decision::Corrupt, file, "the file is empty, and a store never is", advice)
         }
+        // Before an engine sees it: SQLite opens what it may only read, and leaves a log beside it that nobody may write.
+        Ok(found) if found.is_file() => match fs::OpenOptions::new().write(true).open(file) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let advice = "give the file to the user that the broker runs as, or set another storage path";
+                complain(Decision::Away, file, &error.to_string(), advice)
+            }
+            _ => Ok(()),
+        },
         Ok(_) => Ok(()),
         Err(_) => match BESIDE.iter().map(|end| with(file, end)).find(|beside| beside.exists()) {
             Some(beside) => {

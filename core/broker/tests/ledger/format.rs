@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use hikyaku_broker::ledger::FORMAT;
 use hikyaku_broker::{Change, Phase, Receipt};
 use hikyaku_traits::{Table, Will};
 use hikyaku_types::{Qos, SubscriptionOptions};
@@ -103,6 +104,18 @@ pub fn format_1() -> Store {
         store.put(table, &bytes(words.next().unwrap()), &bytes(words.next().unwrap()));
     }
     store
+}
+
+/// `docs/formats.md` says how they are made.
+#[test]
+fn there_are_real_stores_of_each_format() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/trouble/fixtures");
+    for format in 1..=FORMAT {
+        for engine in ["redb", "sqlite"] {
+            let file = fixtures.join(format!("format_{format}.{engine}.gz"));
+            assert!(file.exists(), "{} is missing", file.display());
+        }
+    }
 }
 
 #[test]
