@@ -246,8 +246,15 @@ impl Broker {
 
     /// Takes the files of its store out of the page cache: the next start reads them from the disk.
     pub fn forget_cache(&self) {
-        for entry in fs::read_dir(self.dir.join("data")).expect("the directory of the store").flatten() {
-            let file = File::open(entry.path()).expect("a file of the store");
+        let mut open = vec![self.dir.join("data")];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(
+                    fs::read_dir(path).expect("the directory of the store").flatten().map(|entry| entry.path()),
+                );
+                continue;
+            }
+            let file = File::open(path).expect("a file of the store");
             file.sync_all().expect("a page that is not on disk stays in the cache");
             rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("the page cache forgets the file");
         }
