@@ -88,6 +88,8 @@ impl Rebuild {
         let number = record.number;
         self.ledger.meta.note_session(number);
         self.ledger.clients.insert(record.client_id.clone(), number);
+        // The clock itself is noted now and then only: a Will that was due when its client was lost must not wait again.
+        self.ledger.meta.clock_ms = self.ledger.meta.clock_ms.max(record.parked_since_ms.unwrap_or(0));
         let session = RecoveredSession {
             record,
             subscriptions: Vec::new(),

@@ -133,7 +133,8 @@ fn format_1_is_read_as_ever() {
         Some(("will", Some(1_700_000_005_000)))
     );
     assert_eq!(recovered.retained.iter().map(|message| message.size()).collect::<Vec<_>>(), [7 + 2 + 7, 7 + 2 + 3072]);
-    assert_eq!((recovered.clock_ms, recovered.next_session_number, recovered.next_message_id), (1_000_000, 3, 65_536));
+    let told = (recovered.clock_ms, recovered.next_session_number, recovered.next_message_id);
+    assert_eq!(told, (1_700_000_000_000, 3, 65_536), "the clock was never before a session was parked");
 }
 
 #[test]

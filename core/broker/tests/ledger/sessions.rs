@@ -45,6 +45,17 @@ fn the_state_of_a_session_comes_back() {
     }
 }
 
+/// The clock is written once a second at most, and the machine's may be set back before the broker starts again. What was
+/// due when the session was parked is due then.
+#[test]
+fn the_clock_does_not_go_back_behind_the_end_of_a_connection() {
+    let mut world = World::with_sessions(&[1]);
+    let noted = world.reopen().clock_ms;
+    let parked_since_ms = Some(noted + 999);
+    world.commit(&[Change::Session(SessionRecord { parked_since_ms, ..record(1) })]);
+    assert_eq!(world.reopen().clock_ms, noted + 999);
+}
+
 #[test]
 fn an_empty_client_id_is_a_client_id() {
     let mut world = World::new();
