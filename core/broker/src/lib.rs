@@ -30,7 +30,7 @@ pub use journal::Sealed;
 pub use limits::Limits;
 pub use message::{Message, MessageParts, NOT_APPENDED};
 #[cfg(feature = "planted")]
-pub use planted::{Bug, plant};
+pub use planted::{Bug, plant, use_packet_ids};
 pub use seat::Seat;
 pub use session::{Answer, Close, PageItem, Question, Session, Step};
 pub use turn::Turn;

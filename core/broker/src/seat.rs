@@ -26,6 +26,7 @@ use crate::item::item_of;
 pub(crate) use crate::item::{Delivery, Item, Pushed, StoredEntry, is_durable};
 use crate::limits::Limits;
 use crate::message::NOT_APPENDED;
+use crate::planted::{Bug, has};
 use crate::session::SessionState;
 use crate::tree::Subscriber;
 
@@ -215,7 +216,8 @@ impl Mail {
         }
         while ready.len() < room {
             let Some(front) = self.held.front() else { break };
-            if stored_seat && front.body.as_ref().is_some_and(|message| message.batch() == NOT_APPENDED) {
+            let waits = stored_seat && !has(Bug::DrainUnappended);
+            if waits && front.body.as_ref().is_some_and(|message| message.batch() == NOT_APPENDED) {
                 break; // its publisher will wake us once it is appended
             }
             let Some(item) = self.held.pop_front() else { break };

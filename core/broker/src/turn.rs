@@ -37,6 +37,9 @@ pub struct Turn {
     pub(crate) entries: Vec<Entry>,
     pub(crate) staged: Vec<Staged>,
     pub(crate) runs: Vec<Run>,
+    /// The run that is being handed on, and the receiver of it that comes next.
+    pub(crate) run_at: usize,
+    pub(crate) receiver_at: usize,
     pub(crate) answers: Vec<Answer>,
     pub(crate) wakes: Vec<Arc<Seat>>,
     pub(crate) settle: Vec<Arc<Seat>>,

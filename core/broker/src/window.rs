@@ -8,10 +8,8 @@ use std::sync::Arc;
 
 use crate::change::Position;
 use crate::message::Message;
+use crate::planted::{Bug, has, packet_ids};
 use crate::seat::Item;
-
-/// Positions this far apart would share a packet id.
-const SPAN: u64 = 65_535;
 
 /// How far one message is.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ pub(crate) struct Window {
 
 /// The packet id of a position [MQTT-2.2.1-4].
 pub(crate) fn packet_id(position: Position) -> u16 {
-    u16::try_from(position % SPAN).unwrap_or(0) + 1
+    u16::try_from(position % packet_ids()).unwrap_or(0) + 1
 }
 
 impl Window {
@@ -60,7 +58,7 @@ impl Window {
 
     /// Whether a message of that position may be put in: its packet id is free.
     pub fn accepts(&self, position: Position) -> bool {
-        self.slots.is_empty() || position.saturating_sub(self.base) < SPAN
+        self.slots.is_empty() || position.saturating_sub(self.base) < packet_ids() || has(Bug::PacketIdInUse)
     }
 
     fn make_room(&mut self, position: Position) {
@@ -112,7 +110,8 @@ impl Window {
 
     fn index_of(&self, id: u16) -> Option<usize> {
         let want = u64::from(id.checked_sub(1)?);
-        let offset = (want + SPAN - self.base % SPAN) % SPAN;
+        let ids = packet_ids();
+        let offset = (want + ids - self.base % ids) % ids;
         let index = usize::try_from(offset).ok()?;
         (index < self.slots.len()).then_some(index)
     }

@@ -2,6 +2,9 @@ use hikyaku_types::Qos;
 use smallvec::SmallVec;
 
 use super::*;
+
+/// Positions this far apart share a packet id.
+const SPAN: u64 = 65_535;
 use crate::message::MessageParts;
 
 fn item(position: Position, qos: Qos) -> Item {

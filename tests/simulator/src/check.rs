@@ -1,10 +1,14 @@
 //! Was the promise kept? Judged by what the clients have seen; and at the end nothing may be left in the stores.
 
+mod retained;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hikyaku_broker::ledger::Recovered;
 use hikyaku_traits::{Scan, Table};
 use hikyaku_types::{Qos, topic};
+
+pub use retained::{newcomer, retained_topics};
 
 use crate::client::Client;
 use crate::disk::Disk;
@@ -19,6 +23,9 @@ pub fn check(history: &History, clients: &[Client]) -> Vec<String> {
     in_order(history, &mut broken);
     only_what_was_wanted(history, &mut broken);
     wills(history, &mut broken);
+    retained::none_missed(history, clients, &mut broken);
+    retained::in_order(history, &mut broken);
+    retained::once(history, &mut broken);
     broken
 }
 
@@ -113,7 +120,7 @@ fn wills(history: &History, broken: &mut Vec<String>) {
         let got =
             history.deliveries.iter().filter(|got| got.client == OBSERVER && got.what == What::Will(number)).count();
         let right = match will.fate {
-            Fate::Open => got <= 1,
+            Fate::Open | Fate::Returning => got <= 1,
             Fate::Due | Fate::DueIfAway => got == 1,
             Fate::Cleared => got == 0,
         };
@@ -121,42 +128,6 @@ fn wills(history: &History, broken: &mut Vec<String>) {
             broken.push(format!("w{number} came {got} times: {will:?}"));
         }
     }
-}
-
-/// Topics that have been published to with RETAIN.
-pub fn retained_topics(history: &History) -> BTreeSet<String> {
-    history.messages.iter().filter(|sent| sent.retain).map(|sent| sent.topic.clone()).collect()
-}
-
-/// What a newcomer gets for the retained topics is the last value that was acknowledged, or a later one.
-pub fn retained(history: &History, newcomer: usize) -> Vec<String> {
-    let mut broken = Vec::new();
-    for topic in retained_topics(history) {
-        let values: Vec<_> =
-            history.messages.iter().enumerate().filter(|(_, sent)| sent.retain && sent.topic == topic).collect();
-        let since = values.iter().filter_map(|(_, sent)| sent.handled).max();
-        let mut right: BTreeSet<Option<usize>> = values
-            .iter()
-            .filter(|(_, sent)| sent.transmissions.iter().any(|at| Some(*at) >= since))
-            .map(|(number, sent)| (!sent.clears).then_some(*number))
-            .collect();
-        if since.is_none() {
-            right.insert(None);
-        }
-        let got: Vec<usize> = history
-            .deliveries
-            .iter()
-            .filter(|got| got.client == newcomer)
-            .filter_map(|got| match got.what {
-                What::Message(number) if history.messages[number].topic == topic => Some(number),
-                _ => None,
-            })
-            .collect();
-        if got.len() > 1 || !right.contains(&got.first().copied()) {
-            broken.push(format!("{topic}: a newcomer gets {got:?}, and one of {right:?} is right"));
-        }
-    }
-    broken
 }
 
 /// Everything has been delivered: nothing of it may be left.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hikyaku_protocol::AckKind;
 use hikyaku_types::{ProtocolVersion, Qos};
 
-use crate::history::{Fate, History, Testament};
+use crate::history::{Fate, History, Moment, Testament};
 use crate::random::Random;
 use crate::wire::{self, Greeting, Said};
 
@@ -25,6 +25,10 @@ pub struct Profile {
     pub alias_maximum: u16,
     /// How often it leaves a Will, of a hundred.
     pub wills: usize,
+    /// How often it wants no session that was, or none that outlives its connection, of a hundred.
+    pub fickle: usize,
+    /// How often it does nothing better than to send again what was not answered, of a hundred.
+    pub nervous: usize,
 }
 
 /// How far it is.
@@ -100,7 +104,11 @@ pub struct Client {
     clean: bool,
     expiry_now: u32,
     /// When it was last connected.
-    alive_ms: u64,
+    alive: Moment,
+    /// It has sent CONNECT since, and no CONNACK has come.
+    tried: bool,
+    /// When it sent CONNECT.
+    connected: Moment,
     inbox: Vec<u8>,
     aliases: BTreeMap<u16, String>,
     told_to_go: bool,
@@ -141,7 +149,9 @@ impl Client {
             will: None,
             clean: false,
             expiry_now: 0,
-            alive_ms: 0,
+            alive: Moment::default(),
+            tried: false,
+            connected: Moment::default(),
             inbox: Vec::new(),
             aliases: BTreeMap::new(),
             told_to_go: false,
@@ -170,18 +180,27 @@ impl Client {
     pub fn connect(&mut self, history: &mut History, random: &mut Random, calm: bool) {
         let (v5, lasting) = (self.profile.version.is_v5(), self.profile.expiry_secs > 0);
         let whim = |random: &mut Random, percent| !calm && random.chance(percent);
-        self.clean = self.must_clean || !lasting && (!v5 || random.chance(50)) || whim(random, 4);
+        // It may have expired, and the last CONNECT may have made a new one.
+        self.must_clean |= self.tried && self.known == Known::Yes && !self.lives(history);
+        self.tried = true;
+        self.clean = self.must_clean || !lasting && (!v5 || random.chance(50)) || whim(random, self.profile.fickle);
         self.expiry_now = self.profile.expiry_secs;
-        if !v5 && self.clean || v5 && whim(random, 3) {
+        if !v5 && self.clean || v5 && whim(random, self.profile.fickle) {
             self.expiry_now = 0;
         }
         if self.clean {
             self.forget();
             self.must_clean = true;
         }
-        for will in history.wills.iter_mut().filter(|will| will.client == self.number && will.fate == Fate::DueIfAway) {
-            will.fate = Fate::Open;
+        for will in history.wills.iter_mut().filter(|will| will.client == self.number) {
+            will.may_end |= self.clean;
+            if will.fate == Fate::DueIfAway {
+                will.fate = Fate::Returning;
+            } else if will.fate == Fate::Returning {
+                will.fate = Fate::Open;
+            }
         }
+        self.connected = history.now;
         let will = (!calm && random.chance(self.profile.wills)).then(|| self.testament(history, random));
         self.will = will.as_ref().map(|_| history.wills.len() - 1);
         let greeting = Greeting {
@@ -203,17 +222,21 @@ impl Client {
         let qos = random.pick(&[Qos::AtLeastOnce, Qos::ExactlyOnce]);
         let delay_secs = if self.profile.version.is_v5() && random.chance(40) { 1 + random.below(3) as u32 } else { 0 };
         let number = history.wills.len();
-        history.wills.push(Testament { client: self.number, qos, delay_secs, fate: Fate::Open });
+        let may_end = self.expiry_now == 0;
+        history.wills.push(Testament { client: self.number, qos, delay_secs, lost: None, may_end, fate: Fate::Open });
         (format!("w/{}", self.number), format!("w{number};"), qos, delay_secs)
     }
 
-    /// The connection has ended: at the broker's side (`graceful`), or torn.
-    pub fn closed(&mut self, history: &mut History, wall_ms: u64, graceful: bool) {
+    /// The connection has ended: at the broker's side (`graceful`), or torn. `left`: when the broker ended it, if it has.
+    pub fn closed(&mut self, history: &mut History, graceful: bool, left: Option<Moment>) {
         history.tick();
         history.note(|| format!("c{}: the connection has ended, graceful {graceful}, {:?}", self.number, self.phase));
+        let left = left.unwrap_or(history.now);
         let polite = graceful && !self.told_to_go && (self.profile.version.is_v5() || !history.store_failed);
         if let Some(will) = self.will.take().and_then(|number| history.wills.get_mut(number)) {
             let due = if will.delay_secs == 0 { Fate::Due } else { Fate::DueIfAway };
+            will.lost = Some(left);
+            will.may_end |= self.gives_up;
             will.fate = match self.phase {
                 Phase::Away | Phase::Connecting => Fate::Open,
                 Phase::Connected => due,
@@ -223,7 +246,7 @@ impl Client {
             };
         }
         if matches!(self.phase, Phase::Connected | Phase::Leaving(_)) {
-            self.alive_ms = wall_ms;
+            self.alive = left;
         }
         if self.expiry_now == 0 {
             match self.phase {
@@ -252,6 +275,17 @@ impl Client {
         self.unsubscribing.clear();
         self.aliases.clear();
         (self.told_to_go, self.gives_up) = (false, false);
+    }
+
+    /// The broker has started again, and its clock says that.
+    pub fn restarted(&mut self, wall_ms: u64) {
+        self.alive.restarted(wall_ms);
+    }
+
+    /// Whether its session, if it had one, cannot have expired.
+    fn lives(&self, history: &History) -> bool {
+        let secs = self.profile.expiry_secs;
+        secs == u32::MAX || history.now.at_most_since(self.alive) < u64::from(secs) * 1000
     }
 
     fn ended(&mut self) {

@@ -56,6 +56,8 @@ pub enum Fault {
     DropBatch,
     /// Nothing is synced.
     NoSync,
+    /// Sessions are committed before the retained messages of the same batch.
+    SessionsFirst,
 }
 
 /// How far a batch is.
@@ -67,7 +69,9 @@ enum Stage {
     Retained(Option<Sealed>, Records),
     Sessions(Option<Sealed>, Records),
     /// Applied, and lost if the broker dies now.
-    Applied(Option<Sealed>),
+    Applied(Option<Sealed>, Records),
+    /// Of [`Fault::SessionsFirst`].
+    RetainedLate(Option<Sealed>, Records),
     Synced(Option<Sealed>),
 }
 
@@ -92,12 +96,17 @@ pub struct Disk {
     waker: Waker,
     fault: Option<Fault>,
     /// Commits fail now and then.
-    pub fails: bool,
+    fails: bool,
+    /// How often a step of the disk takes long, of a hundred.
+    slow: usize,
+    /// Steps that it still takes.
+    stall: usize,
+    calm: bool,
 }
 
 impl Disk {
     /// Empty stores.
-    pub fn new(separate: bool, flaw: Flaw, fails: bool) -> Self {
+    pub fn new(separate: bool, flaw: Flaw, fails: bool, slow: usize) -> Self {
         let (bell, waker) = Bell::new();
         bell.ring();
         let retained = separate.then(Forgetful::new);
@@ -110,7 +119,16 @@ impl Disk {
             waker,
             fault: if let Flaw::Journal(fault) = flaw { Some(fault) } else { None },
             fails,
+            slow,
+            stall: 0,
+            calm: false,
         }
+    }
+
+    /// Whether anything may fail or take long from now on.
+    pub fn trouble(&mut self, may_be: bool) {
+        self.calm = !may_be;
+        self.stall = 0;
     }
 
     /// Whether there is something to do.
@@ -118,8 +136,20 @@ impl Disk {
         !matches!(self.stage, Stage::Idle) || self.bell.rings()
     }
 
+    /// Whether a batch is on its way and may be lost in part.
+    pub fn is_at_stake(&self) -> bool {
+        matches!(self.stage, Stage::Sessions(..) | Stage::Applied(..) | Stage::RetainedLate(..))
+    }
+
     /// Does the next thing; says what.
     pub fn step(&mut self, hub: &Hub, wall_ms: u64, random: &mut Random) -> String {
+        if self.stall > 0 {
+            self.stall -= 1;
+            return "journal: the disk takes its time".into();
+        }
+        if !matches!(self.stage, Stage::Idle) && !self.calm && random.chance(self.slow) {
+            self.stall = random.below(150);
+        }
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Idle => {
                 self.bell.hush();
@@ -130,14 +160,27 @@ impl Disk {
                 said
             }
             Stage::Sealed(sealed) => self.encode(sealed, hub, wall_ms, random),
-            Stage::Retained(sealed, records) => self.apply_retained(sealed, records),
+            Stage::Retained(sealed, records) => {
+                let said = self.apply_retained(&records);
+                self.stage = Stage::Sessions(sealed, records);
+                said
+            }
             Stage::Sessions(sealed, records) => self.apply(sealed, records, hub, random),
-            Stage::Applied(sealed) => {
+            Stage::Applied(sealed, records) => {
                 if self.fault != Some(Fault::NoSync) {
                     self.store.sync_now();
                 }
-                self.stage = Stage::Synced(sealed);
+                self.stage = if self.fault == Some(Fault::SessionsFirst) {
+                    Stage::RetainedLate(sealed, records)
+                } else {
+                    Stage::Synced(sealed)
+                };
                 "journal: synced".into()
+            }
+            Stage::RetainedLate(sealed, records) => {
+                let said = self.apply_retained(&records);
+                self.stage = Stage::Synced(sealed);
+                said
             }
             Stage::Synced(sealed) => self.commit(sealed, hub),
         }
@@ -158,24 +201,23 @@ impl Disk {
         } else {
             Some(sealed)
         };
-        self.stage = Stage::Retained(sealed, Records(encoded));
+        // Retained messages commit before sessions.
+        let first = if self.fault == Some(Fault::SessionsFirst) { Stage::Sessions } else { Stage::Retained };
+        self.stage = first(sealed, Records(encoded));
         said
     }
 
-    /// Retained messages commit before sessions.
-    fn apply_retained(&mut self, sealed: Option<Sealed>, records: Records) -> String {
-        if let (Some(batch), Some(store)) = (&records.0.retained, &self.retained) {
-            let durability = if self.fault == Some(Fault::NoSync) { Durability::Buffered } else { Durability::Synced };
-            if let Err(error) = store.apply_now(batch, durability) {
-                return format!("journal: {error}");
-            }
+    fn apply_retained(&self, records: &Records) -> String {
+        let (Some(batch), Some(store)) = (&records.0.retained, &self.retained) else { return "journal: ready".into() };
+        let durability = if self.fault == Some(Fault::NoSync) { Durability::Buffered } else { Durability::Synced };
+        match store.apply_now(batch, durability) {
+            Ok(()) => "journal: retained applied".into(),
+            Err(error) => format!("journal: {error}"),
         }
-        self.stage = Stage::Sessions(sealed, records);
-        "journal: retained applied".into()
     }
 
     fn apply(&mut self, sealed: Option<Sealed>, records: Records, hub: &Hub, random: &mut Random) -> String {
-        let fails = self.fails && random.chance(if hub.is_store_up() { 5 } else { 50 });
+        let fails = self.fails && !self.calm && random.chance(if hub.is_store_up() { 5 } else { 50 });
         if let Some(batch) = records.0.sessions.as_ref().filter(|_| !fails || random.chance(50))
             && let Err(error) = self.store.apply_now(batch, Durability::Buffered)
         {
@@ -183,10 +225,12 @@ impl Disk {
         }
         if fails {
             hub.set_store_up(false);
+            // It is opened again: what was not synced may be gone, or not.
+            self.store.crash_keeping(random.below(self.store.unsynced() + 1));
             self.stage = Stage::Retained(sealed, records); // all of it again
-            return "journal: the commit has failed, and may have landed".into();
+            return "journal: the commit has failed, and may have landed; the store is opened again".into();
         }
-        self.stage = Stage::Applied(sealed);
+        self.stage = Stage::Applied(sealed, records);
         "journal: applied".into()
     }
 
@@ -206,7 +250,7 @@ impl Disk {
         if let Some(retained) = &self.retained {
             retained.crash_keeping(random.below(retained.unsynced() + 1));
         }
-        self.stage = Stage::Idle;
+        (self.stage, self.stall) = (Stage::Idle, 0);
         (self.bell, self.waker) = Bell::new();
         self.bell.ring();
     }

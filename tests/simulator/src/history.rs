@@ -7,6 +7,30 @@ use hikyaku_types::{Qos, topic};
 /// How many events a failure shows.
 const SHOWN: usize = 60;
 
+/// For how many steps after an acknowledgement the broker dies more often: what it takes back then is missed.
+pub const HEAT: usize = 6;
+
+/// A moment by two clocks: the broker's, which may go back at a restart, and one that nobody sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Milliseconds since 1970, as the broker believes.
+    pub wall_ms: u64,
+    /// Milliseconds that have passed.
+    pub real_ms: u64,
+}
+
+impl Moment {
+    /// So many milliseconds have passed since then, by whatever clock.
+    pub fn at_most_since(self, then: Self) -> u64 {
+        self.wall_ms.saturating_sub(then.wall_ms).max(self.real_ms - then.real_ms)
+    }
+
+    /// The broker has started again, and its clock says that.
+    pub fn restarted(&mut self, wall_ms: u64) {
+        self.wall_ms = self.wall_ms.min(wall_ms);
+    }
+}
+
 /// A message that a client has published.
 #[derive(Debug)]
 pub struct Sent {
@@ -32,6 +56,8 @@ pub struct Sent {
     pub acked_at: Option<u64>,
     /// The newest transmission that was certainly handled.
     pub handled: Option<u64>,
+    /// It has reached the broker by this time, if it was sent once.
+    pub received_by: Option<Moment>,
 }
 
 /// A subscription of one session of a client.
@@ -47,6 +73,8 @@ pub struct Sub {
     pub qos: Qos,
     /// No Local.
     pub no_local: bool,
+    /// It brings what is retained, whatever was before.
+    pub retained: bool,
     /// When SUBSCRIBE was sent.
     pub asked_at: u64,
     /// When SUBACK came.
@@ -98,6 +126,8 @@ pub enum Fate {
     Due,
     /// It is published once if the client stays away.
     DueIfAway,
+    /// The client tries to come back.
+    Returning,
     /// It is not published.
     Cleared,
 }
@@ -111,6 +141,10 @@ pub struct Testament {
     pub qos: Qos,
     /// Its delay in seconds.
     pub delay_secs: u32,
+    /// When its client was lost.
+    pub lost: Option<Moment>,
+    /// Its session may have ended with the connection, or with the next one.
+    pub may_end: bool,
     /// What must become of it.
     pub fate: Fate,
 }
@@ -133,6 +167,10 @@ pub struct History {
     clock: u64,
     /// The lives of the broker so far.
     pub epoch: u32,
+    /// The present.
+    pub now: Moment,
+    /// Steps for which an acknowledgement that has just left keeps everything at stake.
+    pub heat: usize,
     /// The store has failed at least once, so that the broker may have closed connections for it.
     pub store_failed: bool,
     /// By number.
@@ -151,8 +189,8 @@ pub struct History {
 
 impl History {
     /// An empty one, and how much of it is to be told later.
-    pub fn new(wanted: Log) -> Self {
-        Self { wanted, ..Self::default() }
+    pub fn new(wanted: Log, now: Moment) -> Self {
+        Self { wanted, now, ..Self::default() }
     }
 
     /// The next point in time.
@@ -185,8 +223,11 @@ impl History {
     /// A success for a message is on the wire; it answers the transmission at that time.
     pub fn acked(&mut self, message: usize, transmission: u64) {
         let at = self.tick();
+        let now = self.now;
+        self.heat = HEAT;
         let sent = &mut self.messages[message];
         sent.acked_at.get_or_insert(at);
+        sent.received_by.get_or_insert(now);
         // A repeat of QoS 2 has no effect, and which one was the first to arrive is not known.
         let handled = if sent.qos == Qos::ExactlyOnce { sent.at } else { transmission };
         sent.handled = sent.handled.max(Some(handled));

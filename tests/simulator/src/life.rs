@@ -48,7 +48,7 @@ pub fn find(flaw: Flaw, seeds: impl IntoIterator<Item = u64>) -> Option<Failure>
 }
 
 fn live(world: &mut World) -> Result<(), String> {
-    let steps = 200 + world.random.below(1000);
+    let steps = 300 + world.random.below(2000);
     world.storm(steps)?;
     world.wait_for_wills()?;
     world.gather()?;
@@ -90,5 +90,5 @@ fn newcomer(world: &mut World) -> Result<Vec<String>, String> {
         clients[newcomer].subscribe(&topic, SubscriptionOptions::qos(Qos::AtLeastOnce), history, random);
         world.gather()?;
     }
-    Ok(check::retained(&world.history, newcomer))
+    Ok(check::newcomer(&world.history, newcomer))
 }

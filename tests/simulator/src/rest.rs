@@ -12,13 +12,17 @@ impl World {
     /// # Errors
     /// It does not, or something is seen that must not be.
     pub fn settle(&mut self) -> Result<(), String> {
-        self.disk.fails = false;
+        self.disk.trouble(false);
         for _ in 0..5_000 {
             let mut busy = false;
             for id in self.connections.keys().copied().collect::<Vec<_>>() {
                 busy |= self.settle_connection(id);
             }
-            while self.disk.is_runnable() {
+            // Not until it rests: it may look again and again for what a turn is just about to append.
+            for _ in 0..20 {
+                if !self.disk.is_runnable() {
+                    break;
+                }
                 let before = self.hub.watermark();
                 self.journal_step();
                 busy |= before != self.hub.watermark();
@@ -110,7 +114,8 @@ impl World {
         let number = self.clients.len();
         let version = ProtocolVersion::V5;
         let expiry_secs = self.random.pick(&[0, u32::MAX]);
-        let profile = Profile { version, expiry_secs, receive_maximum: 100, alias_maximum: 0, wills: 0 };
+        let profile =
+            Profile { version, expiry_secs, receive_maximum: 100, alias_maximum: 0, wills: 0, fickle: 0, nervous: 0 };
         self.clients.push(Client::new(number, profile));
         number
     }

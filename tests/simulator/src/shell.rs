@@ -1,21 +1,20 @@
 //! How does a connection drive its session? As the server's does, but a turn at a time and when the scheduler says so.
 
 mod ends;
+mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-use hikyaku_broker::{AttachRequest, Close, Hub, Session, Step, Turn};
-use hikyaku_protocol::{AckKind, DecodeLimits, decode, encode_pingresp, frame};
+use hikyaku_broker::{AttachRequest, Close, Hub, Session, Turn};
 use hikyaku_types::{Now, ProtocolVersion};
 
 pub use ends::standard;
 
 use crate::disk::{Bell, Disk};
-use crate::history::History;
+use crate::history::{History, Moment};
 use crate::random::Random;
-use crate::wire::{self, Said};
 
 /// What a turn may use.
 pub struct Shell<'a> {
@@ -29,8 +28,10 @@ pub struct Shell<'a> {
     pub random: &'a mut Random,
     /// What is on the wire is noted here.
     pub history: &'a mut History,
-    /// Lent to the turn.
+    /// Lent to what is one step: the beginning and the end of a connection.
     pub turn: &'a mut Turn,
+    /// How often a turn is left between two steps, of a hundred.
+    pub pauses: usize,
 }
 
 /// How far a connection is.
@@ -66,6 +67,8 @@ pub struct Connection {
     pub abandoned: bool,
     /// The client has closed it: behind `to_server` is the end.
     pub client_gone: bool,
+    /// When the broker took the session back.
+    pub left: Option<Moment>,
     /// The broker has closed it: behind `to_client` is the end.
     pub server_gone: bool,
     /// Messages sent over it, by packet id, and when.
@@ -83,6 +86,11 @@ pub struct Connection {
     fetch: Option<Vec<u64>>,
     deferred: bool,
     ended: Option<End>,
+    turn: Turn,
+    /// A turn that was left for others to have theirs.
+    midway: Option<turn::Midway>,
+    /// How often it is passed over before it goes on with it.
+    nap: usize,
 }
 
 impl Connection {
@@ -96,6 +104,7 @@ impl Connection {
             to_client: VecDeque::new(),
             abandoned: false,
             client_gone: false,
+            left: None,
             server_gone: false,
             sent: BTreeMap::new(),
             version,
@@ -110,12 +119,15 @@ impl Connection {
             fetch: None,
             deferred: false,
             ended: None,
+            turn: Turn::new(),
+            midway: None,
+            nap: 0,
         }
     }
 
     /// Whether its task has been woken.
     pub fn is_runnable(&self) -> bool {
-        self.bell.rings() || !self.out.is_empty()
+        self.bell.rings() || !self.out.is_empty() || self.midway.is_some()
     }
 
     /// What it is about, in a few words.
@@ -172,7 +184,13 @@ impl Connection {
 
     /// A turn of its task.
     pub fn step(&mut self, shell: &mut Shell<'_>) {
-        self.bell.hush();
+        if self.nap > 0 {
+            self.nap -= 1;
+            return;
+        }
+        if self.midway.is_none() {
+            self.bell.hush(); // what rings during a turn is for the next one
+        }
         self.stage = match std::mem::replace(&mut self.stage, Stage::Closed) {
             Stage::Greeting => self.greet(shell),
             Stage::Attaching(request) => self.attach(request, shell),
@@ -190,157 +208,6 @@ impl Connection {
         if matches!(self.stage, Stage::Closed) {
             self.server_gone = true;
             self.out.clear();
-        }
-    }
-
-    fn run(&mut self, mut session: Box<Session>, shell: &mut Shell<'_>) -> Stage {
-        let told = session.seat().listen(&self.waker);
-        let wanted = told && session.seat().is_wanted();
-        let got = self.input(&mut session, shell);
-        if told
-            && !got
-            && !self.deferred
-            && !wanted
-            && self.ended.is_none()
-            && self.out.is_empty()
-            && shell.random.chance(50)
-        {
-            self.deferred = true;
-            self.bell.ring();
-            return Stage::Running(session);
-        }
-        self.deferred = false;
-        let mut was_full = self.out.len() >= shell.hub.limits.output_buffer_bytes_max;
-        shell.hub.finish(shell.turn, Some(&mut session), shell.now);
-        shell.turn.pressed = false;
-        was_full |= !self.output(&mut session, shell);
-        let room = if shell.random.chance(10) { shell.random.below(40) } else { usize::MAX };
-        self.write(shell, room);
-        if let Some(end) = self.ended.or(wanted.then_some(End::TakenOver)) {
-            return self.farewell(session, end, shell);
-        }
-        // While the out-buffer is full nothing is read, drained or fetched: make up for it.
-        if got || self.out.is_empty() && (was_full || session.can_send(shell.hub) || session.is_pumping(shell.hub)) {
-            self.bell.ring();
-        }
-        Stage::Running(session)
-    }
-
-    /// Reads once and handles some whole packets. Gives whether there were any.
-    fn input(&mut self, session: &mut Session, shell: &mut Shell<'_>) -> bool {
-        self.awaits_input = false;
-        if shell.hub.is_congested() {
-            shell.hub.wake_at_commit(session.seat());
-            return false;
-        }
-        if self.ended.is_some() || self.out.len() >= shell.hub.limits.output_buffer_bytes_max {
-            return false;
-        }
-        let (mut at, mut count) = (0, 0);
-        let most = 1 + shell.random.below(6);
-        while count < most && self.ended.is_none() {
-            match self.packet(at, session, shell) {
-                Ok(Some(len)) => at += len,
-                Ok(None) => break,
-                Err(end) => self.ended = Some(end),
-            }
-            count += 1;
-        }
-        self.received.drain(..at);
-        if count == 0 {
-            self.awaits_input = true;
-            if self.eof {
-                self.ended = Some(End::Lost);
-            }
-        }
-        count > 0 && self.ended.is_none()
-    }
-
-    fn packet(&mut self, at: usize, session: &mut Session, shell: &mut Shell<'_>) -> Result<Option<usize>, End> {
-        let bytes = &self.received[at..];
-        let error =
-            |error: hikyaku_protocol::ProtocolError| End::Closed(Close { reason: error.reason, what: error.what });
-        let Some(found) = frame(bytes, Some(self.version), shell.hub.limits.packet_size_max).map_err(error)? else {
-            return Ok(None);
-        };
-        let packet = decode(found, bytes, self.version, &DecodeLimits::default()).map_err(error)?;
-        match session.on_packet(shell.hub, &packet, shell.now, shell.turn).map_err(End::Closed)? {
-            Step::Pong => encode_pingresp(&mut self.out),
-            Step::Goodbye => return Err(End::Goodbye),
-            Step::Next | Step::Ask(_) => {}
-        }
-        Ok(Some(found.len))
-    }
-
-    /// Fills the out-buffer with what may leave. Gives whether it had room.
-    fn output(&mut self, session: &mut Session, shell: &mut Shell<'_>) -> bool {
-        let (hub, now) = (shell.hub, shell.now);
-        session.on_durable(hub, now, &mut self.out);
-        if self.out.len() >= hub.limits.output_buffer_bytes_max {
-            return false;
-        }
-        if let Some(ids) = self.fetch.take() {
-            self.page(ids, session, shell);
-        }
-        if session.is_pumping(shell.hub) {
-            session.pump(hub, shell.turn, now);
-        }
-        session.deliver(hub, now, shell.turn, &mut self.out);
-        hub.finish(shell.turn, Some(session), now);
-        session.on_durable(hub, now, &mut self.out);
-        let ids = session.fetch();
-        if !ids.is_empty() {
-            self.fetch = Some(ids);
-            self.bell.ring();
-        }
-        true
-    }
-
-    /// The store answers, or takes its time, or cannot.
-    fn page(&mut self, ids: Vec<u64>, session: &mut Session, shell: &mut Shell<'_>) {
-        if shell.random.chance(30) {
-            self.fetch = Some(ids);
-            return self.bell.ring();
-        }
-        if !shell.hub.is_store_up() {
-            session.on_page(shell.hub, None, shell.turn);
-            self.fetch = Some(session.fetch()).filter(|ids| !ids.is_empty());
-            return self.bell.ring();
-        }
-        match shell.disk.read(session.seat().number(), &ids) {
-            Ok(page) => session.on_page(shell.hub, Some(page), shell.turn),
-            Err(error) => shell.history.problem(error),
-        }
-    }
-
-    /// The socket takes some of what was encoded.
-    fn write(&mut self, shell: &mut Shell<'_>, room: usize) {
-        let count = room.min(self.out.len());
-        let bytes: Vec<u8> = self.out.drain(..count).collect();
-        self.tap.extend_from_slice(&bytes);
-        if !self.client_gone && !self.abandoned {
-            self.to_client.extend(bytes);
-        }
-        loop {
-            match wire::take(&mut self.tap, self.version) {
-                Ok(Some(said)) => self.overheard(&said, shell),
-                Ok(None) => return,
-                Err(error) => {
-                    shell.history.problem(error);
-                    return self.tap.clear();
-                }
-            }
-        }
-    }
-
-    /// What is on the wire cannot be taken back.
-    fn overheard(&self, said: &Said, shell: &mut Shell<'_>) {
-        let client = self.client;
-        shell.history.note(|| format!("broker to c{client}: {}", crate::client::shown(said)));
-        if let Said::Ack(AckKind::PubAck | AckKind::PubRec, id, 0) = said
-            && let Some(&(message, at)) = self.sent.get(id)
-        {
-            shell.history.acked(message, at);
         }
     }
 }

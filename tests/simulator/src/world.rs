@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hikyaku_broker::{Hub, HubConfig, Limits, Turn};
+use hikyaku_broker::{Hub, HubConfig, Limits, Turn, use_packet_ids};
 use hikyaku_traits::{Access, Auth, AuthRequest, Authentication, Authorization};
 use hikyaku_types::{Now, ProtocolVersion, Qos, ReasonCode, SubscriptionOptions};
 
 use crate::client::{Client, Phase, Profile};
 use crate::disk::Disk;
 use crate::flaw::Flaw;
-use crate::history::{History, Log};
+use crate::history::{History, Log, Moment};
 use crate::random::Random;
 use crate::shell::{Connection, Shell, standard};
 
@@ -63,6 +63,12 @@ pub struct World {
     limits: Limits,
     /// Of ten thousand steps.
     crashes: usize,
+    /// How often time passes, of a hundred times that it could.
+    passing: usize,
+    /// How much the clock of the machine is behind.
+    slow_ms: u64,
+    /// How often a turn is left between two steps, of a hundred.
+    pauses: usize,
 }
 
 impl World {
@@ -70,12 +76,13 @@ impl World {
     pub fn new(seed: u64, flaw: Flaw, log: Log) -> Self {
         let mut random = Random::new(seed);
         let limits = limits(&mut random);
-        let disk = Disk::new(random.chance(25), flaw, random.chance(25));
+        let disk = Disk::new(random.chance(25), flaw, random.chance(25), random.pick(&[0, 0, 2, 20]));
         let count = 3 + random.below(3);
         let mut clients = vec![Client::new(OBSERVER, observer())];
         clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random))));
+        use_packet_ids(random.pick(&[16, 65_535, 65_535]));
         Self {
-            history: History::new(log),
+            history: History::new(log, Moment { wall_ms: START_MS, real_ms: 0 }),
             clients,
             disk,
             hub: Hub::new(HubConfig { limits: limits.clone(), seeds: random.seeds(), auth: Arc::new(Everybody) }),
@@ -85,7 +92,10 @@ impl World {
             next_connection: 0,
             turn: Turn::new(),
             limits,
-            crashes: random.pick(&[0, 30, 100]),
+            crashes: random.pick(&[0, 10, 40]),
+            passing: random.pick(&[10, 50, 100]),
+            slow_ms: 0,
+            pauses: random.pick(&[0, 10, 50]),
             random,
         }
     }
@@ -100,6 +110,7 @@ impl World {
         let Self { clients, history, random, .. } = self;
         clients[OBSERVER].subscribe("w/#", SubscriptionOptions::qos(Qos::ExactlyOnce), history, random);
         self.settle()?;
+        self.disk.trouble(true);
         for _ in 0..steps {
             self.step()?;
             if let Some(problem) = self.history.problems.first() {
@@ -110,7 +121,9 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), String> {
-        if self.random.below(10_000) < self.crashes {
+        let hot = self.history.heat > 0 || self.disk.is_at_stake();
+        self.history.heat = self.history.heat.saturating_sub(1);
+        if self.random.below(10_000) < self.crashes * if hot { 4 } else { 1 } {
             return self.crash();
         }
         match self.random.below(100) {
@@ -125,8 +138,9 @@ impl World {
             ),
             62..85 => self.some_connection(Connection::is_runnable, Self::turn),
             85..98 => self.journal_step(),
+            _ if !self.random.chance(self.passing) => {}
             _ => {
-                let ms = self.random.pick(&[1, 50, 1000, 5000]);
+                let ms = self.random.pick(&[1, 50, 50, 1000, 1000, 5000, 5000, 70_000]);
                 self.pass(ms);
             }
         }
@@ -200,24 +214,28 @@ impl World {
     /// A client closes its connection: bytes are cut anywhere, both ways.
     fn hang_up(&mut self, number: usize) {
         let Some(id) = self.links.remove(&number) else { return };
+        let mut left = None;
         if let Some(connection) = self.connections.get_mut(&id) {
+            left = connection.left;
             let kept = self.random.below(connection.to_server.len() + 1);
             connection.to_server.truncate(kept);
             connection.to_client.clear();
             connection.client_gone = true;
             connection.arrive(0);
         }
-        self.clients[number].closed(&mut self.history, self.now.wall_ms, false);
+        self.clients[number].closed(&mut self.history, false, left);
     }
 
     /// A client gives a connection up without closing it.
     fn abandon(&mut self, number: usize) {
         let Some(id) = self.links.remove(&number) else { return };
+        let mut left = None;
         if let Some(connection) = self.connections.get_mut(&id) {
+            left = connection.left;
             connection.to_client.clear();
             connection.abandoned = true;
         }
-        self.clients[number].closed(&mut self.history, self.now.wall_ms, false);
+        self.clients[number].closed(&mut self.history, false, left);
     }
 
     /// Bytes arrive at the broker.
@@ -242,20 +260,21 @@ impl World {
         let count = if all || self.random.chance(50) { most } else { self.random.below(most + 1) };
         let bytes: Vec<u8> = connection.to_client.drain(..count).collect();
         let is_end = connection.server_gone && connection.to_client.is_empty();
-        self.clients[number].receive(&bytes, &mut self.history, self.now.wall_ms);
+        let left = connection.left;
+        self.clients[number].receive(&bytes, &mut self.history);
         self.flush(number);
         if is_end {
             self.links.remove(&number);
             self.connections.remove(&id);
-            self.clients[number].closed(&mut self.history, self.now.wall_ms, true);
+            self.clients[number].closed(&mut self.history, true, left);
         }
     }
 
     /// A task has its turn.
     pub fn turn(&mut self, id: usize) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let Self { hub, disk, now, random, history, turn, .. } = self;
-        connection.step(&mut Shell { hub, disk, now: *now, random, history, turn });
+        let Self { hub, disk, now, random, history, turn, pauses, .. } = self;
+        connection.step(&mut Shell { hub, disk, now: *now, random, history, turn, pauses: *pauses });
     }
 
     /// The journal goes a step.
@@ -268,9 +287,26 @@ impl World {
     /// Time passes, and what is due is done.
     pub fn pass(&mut self, ms: u64) {
         self.now = self.now.plus_ms(ms);
+        self.history.now.real_ms += ms;
+        self.history.now.wall_ms = self.now.wall_ms;
         self.history.note(|| format!("{ms} ms pass"));
         let budget = 1 + self.random.below(20);
         self.hub.on_timeout(self.now, budget, &mut self.turn);
+    }
+
+    /// Some time has passed while the broker was away, and somebody may have set the clock of its machine back, or right
+    /// again. It never starts before what its store remembers.
+    fn restart_clock(&mut self, remembered_ms: u64) {
+        self.history.now.real_ms += self.random.pick(&[0, 100, 2000]);
+        if self.random.chance(30) {
+            self.slow_ms = self.random.pick(&[0, 1000, 10_000, START_MS]);
+        }
+        let wall_ms = (START_MS + self.history.now.real_ms - self.slow_ms).max(remembered_ms);
+        self.now = Now { mono_ms: 0, wall_ms };
+        self.history.now.wall_ms = wall_ms;
+        self.clients.iter_mut().for_each(|client| client.restarted(wall_ms));
+        self.history.wills.iter_mut().filter_map(|will| will.lost.as_mut()).for_each(|lost| lost.restarted(wall_ms));
+        self.history.note(|| format!("the clock says {wall_ms}"));
     }
 
     /// The broker dies, and starts again.
@@ -282,15 +318,15 @@ impl World {
         self.history.epoch += 1;
         self.history.note(|| "the broker dies".to_owned());
         self.disk.crash(&mut self.random);
-        self.connections.clear();
-        for number in std::mem::take(&mut self.links).into_keys() {
-            self.clients[number].closed(&mut self.history, self.now.wall_ms, false);
+        let connections = std::mem::take(&mut self.connections);
+        for (number, id) in std::mem::take(&mut self.links) {
+            let left = connections.get(&id).and_then(|connection| connection.left);
+            self.clients[number].closed(&mut self.history, false, left);
         }
         self.turn = Turn::new();
         let seeds = self.random.seeds();
         let recovered = self.disk.recover(seeds, self.random.pick(&[1, 100, 1 << 20]))?;
-        let wall_ms = (self.now.wall_ms + self.random.pick(&[0, 100, 2000])).max(recovered.clock_ms);
-        self.now = Now { mono_ms: 0, wall_ms };
+        self.restart_clock(recovered.clock_ms);
         self.history.note(|| format!("recovered {recovered:?}"));
         self.hub = Hub::new(HubConfig { limits: self.limits.clone(), seeds, auth: Arc::new(Everybody) });
         let (lost, _) = self.hub.restore(recovered, self.now, &mut self.turn);
@@ -313,11 +349,20 @@ fn limits(random: &mut Random) -> Limits {
 }
 
 fn observer() -> Profile {
-    Profile { version: ProtocolVersion::V5, expiry_secs: u32::MAX, receive_maximum: 10, alias_maximum: 0, wills: 0 }
+    Profile {
+        version: ProtocolVersion::V5,
+        expiry_secs: u32::MAX,
+        receive_maximum: 10,
+        alias_maximum: 0,
+        wills: 0,
+        fickle: 0,
+        nervous: 0,
+    }
 }
 
 fn profile(random: &mut Random) -> Profile {
     let wills = random.pick(&[0, 40]);
+    let (fickle, nervous) = (random.pick(&[3, 3, 20]), random.pick(&[0, 0, 40]));
     if random.chance(40) {
         let expiry_secs = random.pick(&[0, u32::MAX, u32::MAX]);
         return Profile {
@@ -326,6 +371,8 @@ fn profile(random: &mut Random) -> Profile {
             receive_maximum: u16::MAX,
             alias_maximum: 0,
             wills,
+            fickle,
+            nervous,
         };
     }
     Profile {
@@ -334,5 +381,7 @@ fn profile(random: &mut Random) -> Profile {
         receive_maximum: random.pick(&[1, 2, 5, u16::MAX]),
         alias_maximum: random.pick(&[0, 0, 2, 10]),
         wills,
+        fickle,
+        nervous,
     }
 }

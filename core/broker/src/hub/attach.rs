@@ -9,6 +9,7 @@ use hikyaku_types::{Now, ProtocolVersion, ReasonCode};
 use super::{Hub, Registry};
 use crate::change::{Change, SessionRecord};
 use crate::journal::Entry;
+use crate::planted::{Bug, has};
 use crate::seat::{Mail, Seat, SeatState};
 use crate::session::{PendingWill, Session, SessionState};
 use crate::turn::Turn;
@@ -87,7 +88,9 @@ impl Hub {
                         drop(mail);
                         match will {
                             // Its time had come before the client did.
-                            Some(will) if will.due_at_ms.is_some_and(|at| at <= now.wall_ms) => {
+                            Some(will)
+                                if will.due_at_ms.is_some_and(|at| at <= now.wall_ms) || has(Bug::WillAfterReturn) =>
+                            {
                                 self.publish_will(&will.will, seat.number, turn, now);
                             }
                             Some(_) => {
@@ -103,7 +106,8 @@ impl Hub {
         }
         let present = resumed.is_some();
         let (seat, state) = resumed.unwrap_or_else(|| self.new_session(&mut registry, request));
-        let earlier_drop = registry.drops.get(&request.client_id).copied().unwrap_or(0);
+        let earlier_drop =
+            registry.drops.get(&request.client_id).copied().filter(|_| !has(Bug::ConnectDoesNotWait)).unwrap_or(0);
         drop(registry);
         let (session, ticket) = self.open(request, seat, state, turn, now);
         Attached::Ready { session: Box::new(session), present, ticket: ticket.max(earlier_drop) }

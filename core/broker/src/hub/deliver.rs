@@ -1,4 +1,7 @@
 //! How does a turn end? Mailboxes, journal, wake-ups, in this order and one lock at a time.
+//!
+//! Between any two of these steps other tasks do theirs. So each is a call of its own: the server makes them one after the
+//! other by [`Hub::finish`], the simulator puts others between them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,21 +11,55 @@ use hikyaku_types::{Now, Qos};
 use super::Hub;
 use crate::change::Change;
 use crate::journal::Entry;
+use crate::planted::{Bug, has};
 use crate::seat::{Delivery, Mail, Pushed, Seat, SeatState};
 use crate::session::Session;
 use crate::tree::{Group, Own, Receiver};
 use crate::turn::{Run, Staged, Turn};
 
 impl Hub {
-    /// Hands on what a turn has staged. Its answers go to `session`, to be sent once what they acknowledge is durable.
-    /// Gives the ticket of what was appended, 0 if nothing was.
+    /// Hands on what a turn has staged: all the steps below. Its answers go to `session`, to be sent once what they
+    /// acknowledge is durable. Gives the ticket of what was appended, 0 if nothing was.
     pub fn finish(&self, turn: &mut Turn, session: Option<&mut Session>, now: Now) -> u64 {
-        for index in 0..turn.runs.len() {
-            self.deliver_run(turn, index, now);
+        while self.hand_on(turn, now) {}
+        let ticket = self.append(turn, session);
+        self.wake(turn);
+        ticket
+    }
+
+    /// The first step of the end of a turn, once per receiver: the messages of one run into one mailbox, or one by one to
+    /// the members of one group. Gives whether there was one; then there may be more.
+    #[inline]
+    pub fn hand_on(&self, turn: &mut Turn, now: Now) -> bool {
+        let Turn { runs, staged, wakes, settle, pressed, run_at, receiver_at, .. } = turn;
+        while let Some(run) = runs.get(*run_at) {
+            let (index, route) = (*receiver_at, &run.route);
+            *receiver_at += 1;
+            let staged = &mut staged[run.messages.clone()];
+            let mut ends = Ends { wakes, settle, pressed };
+            if let Some(receiver) = route.receivers.get(index) {
+                self.deliver_to(receiver, run, staged, &mut ends, now);
+                return true;
+            }
+            if let Some(group) = route.groups.get(index - route.receivers.len()) {
+                staged.iter_mut().for_each(|staged| self.deliver_to_one(group, staged, &mut ends, now));
+                return true;
+            }
+            (*run_at, *receiver_at) = (*run_at + 1, 0);
         }
-        turn.runs.clear();
-        let ticket = self.append(turn, session.as_deref());
-        turn.wakes.drain(..).for_each(|seat| seat.wake());
+        runs.clear();
+        (*run_at, *receiver_at) = (0, 0);
+        false
+    }
+
+    /// The second step: one lock of the journal for all that the turn appends. The answers get their ticket. Gives that
+    /// ticket, 0 if nothing was appended.
+    pub fn append(&self, turn: &mut Turn, session: Option<&mut Session>) -> u64 {
+        debug_assert!(turn.runs.is_empty(), "first all mailboxes");
+        if has(Bug::RetainedMissed) {
+            self.retain_late(turn);
+        }
+        let ticket = self.append_entries(turn, session.as_deref());
         if let Some(session) = session {
             session.take_answers(turn, ticket);
         }
@@ -30,26 +67,38 @@ impl Hub {
         ticket
     }
 
-    /// The first half of the end of a turn: the messages of one run into the mailboxes of their receivers.
-    fn deliver_run(&self, turn: &mut Turn, index: usize, now: Now) {
-        let Turn { runs, staged, wakes, settle, pressed, .. } = turn;
-        let run = &runs[index];
-        let staged = &mut staged[run.messages.clone()];
-        let mut ends = Ends { wakes, settle, pressed };
-        for receiver in &run.route.receivers {
-            let Some(terms) = terms_of(receiver, run) else { continue };
-            let seat = &receiver.subscriber;
-            let mut mail = seat.mail.lock();
-            for staged in &mut *staged {
-                self.push(&mut mail, seat, staged, &terms);
-            }
-            self.after_push(mail, seat, &mut ends, now);
-        }
-        for group in &run.route.groups {
-            for staged in &mut *staged {
-                self.deliver_to_one(group, staged, &mut ends, now);
+    /// Of [`Bug::RetainedMissed`].
+    fn retain_late(&self, turn: &Turn) {
+        for entry in &turn.entries {
+            if let Entry::Change(Change::Retain { message }) = entry {
+                self.board.write().retained.set(message.clone());
             }
         }
+    }
+
+    /// The last step: each receiver is woken.
+    pub fn wake(&self, turn: &mut Turn) {
+        if has(Bug::SplitPublish) && !turn.entries.is_empty() {
+            self.append_entries(turn, None);
+        }
+        turn.wakes.drain(..).for_each(|seat| seat.wake());
+    }
+
+    fn deliver_to(
+        &self,
+        receiver: &Receiver<Arc<Seat>>,
+        run: &Run,
+        staged: &mut [Staged],
+        ends: &mut Ends<'_>,
+        now: Now,
+    ) {
+        let Some(terms) = terms_of(receiver, run) else { return };
+        let seat = &receiver.subscriber;
+        let mut mail = seat.mail.lock();
+        for staged in staged {
+            self.push(&mut mail, seat, staged, &terms);
+        }
+        self.after_push(mail, seat, ends, now);
     }
 
     fn push(&self, mail: &mut Mail, seat: &Seat, staged: &mut Staged, terms: &Terms<'_>) -> bool {
@@ -120,8 +169,7 @@ impl Hub {
         self.counters.dropped_group_full.add(u64::from(full));
     }
 
-    /// The second half: one lock of the journal for all that the turn appends. Gives the ticket, 0 if nothing was appended.
-    fn append(&self, turn: &mut Turn, session: Option<&Session>) -> u64 {
+    fn append_entries(&self, turn: &mut Turn, session: Option<&Session>) -> u64 {
         for staged in turn.staged.drain(..) {
             if !staged.receipts.is_empty() {
                 turn.binds = true;
@@ -132,6 +180,9 @@ impl Hub {
         if turn.entries.is_empty() && turn.settle.is_empty() {
             return 0;
         }
+        let is_late = |entry: &mut Entry| matches!(entry, Entry::Change(Change::Received { .. }));
+        let late: Vec<_> =
+            if has(Bug::SplitPublish) { turn.entries.extract_if(.., is_late).collect() } else { Vec::new() };
         let mut journal = self.journal.lock();
         let idle = journal.is_empty();
         let before = journal.bytes();
@@ -142,6 +193,7 @@ impl Hub {
             journal.add_waiter(session.seat());
         }
         drop(journal);
+        turn.entries.extend(late);
         if idle {
             self.ring_journal();
         }

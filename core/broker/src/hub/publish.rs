@@ -8,6 +8,7 @@ use super::Hub;
 use crate::change::{Change, SessionNumber};
 use crate::journal::Entry;
 use crate::message::{Message, MessageParts};
+use crate::planted::{Bug, has};
 use crate::seat::Seat;
 use crate::tree::Route;
 use crate::turn::{Run, Staged, Turn};
@@ -120,7 +121,9 @@ impl Hub {
         message.id = self.take_message_id();
         let message = Arc::new(message);
         board.retained.forget_tombstones(self.watermark());
-        board.retained.set(message.clone()); // [MQTT-3.3.1-5] [MQTT-3.3.1-6]
+        if !has(Bug::RetainedMissed) {
+            board.retained.set(message.clone()); // [MQTT-3.3.1-5] [MQTT-3.3.1-6]
+        }
         drop(board);
         turn.entries.push(Entry::Change(Change::Retain { message: message.clone() }));
         turn.binds = true;

@@ -11,6 +11,7 @@ use super::Hub;
 use crate::change::Change;
 use crate::journal::Entry;
 use crate::message::Message;
+use crate::planted::{Bug, has};
 use crate::seat::{Delivery, Mail, Pushed, Seat};
 use crate::session::SessionState;
 use crate::turn::Turn;
@@ -55,6 +56,7 @@ impl Hub {
         let mut board = self.board.write();
         let is_new = board.tree.insert(shared.filter, shared.group, seat.clone(), options, subscription_id);
         let stamp = self.next_message_id.load(Ordering::Relaxed) - 1;
+        let stamp = if has(Bug::RetainedTwice) { u64::MAX } else { stamp };
         drop(board);
         (
             is_new,

@@ -15,6 +15,7 @@ use super::recover::Place;
 use super::{retained, rows};
 use crate::change::{Change, Position, Receipt, SessionNumber, SessionRecord};
 use crate::message::Message;
+use crate::planted::{Bug, has};
 
 /// Turns changes into records. It remembers what it must know for that of the records that are stored: how many
 /// receivers wait for a message if they are more than one, and which sessions live and how far they are.
@@ -253,6 +254,10 @@ impl Ledger {
     /// Whether the message has receivers left when one is done.
     fn take_receiver(&mut self, id: u64) -> bool {
         let Some(remaining) = self.remaining.get_mut(&id) else { return false };
+        if has(Bug::DropMessageEarly) {
+            self.remaining.remove(&id);
+            return false;
+        }
         *remaining -= 1;
         if *remaining == 1 {
             self.remaining.remove(&id);

@@ -110,7 +110,12 @@ impl Session {
         };
         let id = publish.packet_id;
         if publish.qos == Qos::ExactlyOnce && self.state.received.contains(&id) {
-            turn.answers.push(Answer::PubRec(id, ReasonCode::SUCCESS)); // a repeat: nothing new [MQTT-4.3.3-10]
+            let answer = Answer::PubRec(id, ReasonCode::SUCCESS); // a repeat: nothing new [MQTT-4.3.3-10]
+            if has(Bug::RepeatDoesNotWait) {
+                self.answers.push_front((0, answer));
+            } else {
+                turn.answers.push(answer);
+            }
             return Ok(Step::Next);
         }
         let action = Action::Publish { qos: publish.qos, retain: publish.retain };

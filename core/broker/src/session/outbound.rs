@@ -11,6 +11,7 @@ use crate::change::{Change, Phase, Position, Receipt};
 use crate::hub::Hub;
 use crate::journal::Entry;
 use crate::message::Message;
+use crate::planted::{Bug, has};
 use crate::seat::Item;
 use crate::turn::Turn;
 use crate::window::{Slot, packet_id};
@@ -109,7 +110,7 @@ impl Session {
             self.window.skip(item.position);
             return;
         };
-        if message.is_expired(now.wall_ms) && !item.sent_durably && !item.dup {
+        if message.is_expired(now.wall_ms) && !item.sent_durably && !item.dup && !has(Bug::SendExpired) {
             hub.counters.dropped_expired.add(1); // [MQTT-3.3.2-5]
             return self.drop_queued(&item, turn);
         }

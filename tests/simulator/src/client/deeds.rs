@@ -10,13 +10,16 @@ use crate::wire;
 
 /// Topics that all publish to.
 pub const TOPICS: [&str; 4] = ["t/0", "t/1", "t/2", "t/2/x"];
-const FILTERS: [&str; 8] = ["t/#", "t/+", "t/0", "t/1", "t/2/x", "+/2", "r/#", "r/+/0"];
+const FILTERS: [&str; 10] = ["t/#", "t/+", "t/0", "t/1", "t/2/x", "+/2", "r/#", "r/#", "r/+/0", "r/+/1"];
 /// Few, so that they are used again.
 const PACKET_IDS: u16 = 12;
 
 impl Client {
     /// Does something. Nothing, if it is not the time for it.
     pub fn act(&mut self, history: &mut History, random: &mut Random) {
+        if !self.profile.version.is_v5() && random.chance(self.profile.nervous) {
+            return self.repeat(history, random);
+        }
         match random.below(100) {
             0..38 => self.publish_any(history, random),
             38..82 => self.acknowledge(history, random),
@@ -38,7 +41,7 @@ impl Client {
     fn publish_any(&mut self, history: &mut History, random: &mut Random) {
         let qos =
             random.pick(&[Qos::AtMostOnce, Qos::AtLeastOnce, Qos::AtLeastOnce, Qos::ExactlyOnce, Qos::ExactlyOnce]);
-        let retain = random.chance(20);
+        let retain = random.chance(30);
         let topic =
             if retain { format!("r/{}/{}", self.number, random.below(2)) } else { random.pick(&TOPICS).to_owned() };
         let large = if random.chance(5) { 3100 } else { 0 };
@@ -68,6 +71,7 @@ impl Client {
             transmissions: Vec::new(),
             acked_at: None,
             handled: None,
+            received_by: None,
             expiry_secs: (self.profile.version.is_v5() && retain.is_none() && random.chance(expiring))
                 .then(|| 1 + random.below(3) as u32),
             large,
@@ -105,6 +109,14 @@ impl Client {
             self.number, sent.topic, sent.qos, sent.retain, sent.clears
         );
         history.note(|| line);
+    }
+
+    /// Loses patience, as clients of 3.x may: sends a QoS 2 message again that was not answered.
+    fn repeat(&mut self, history: &mut History, random: &mut Random) {
+        let Some(&out) = self.outbound.get(random.below(self.outbound.len())) else { return };
+        if !out.released && history.messages[out.message].qos == Qos::ExactlyOnce {
+            self.transmit(out.id, out.message, true, history);
+        }
     }
 
     /// Sends again what was not acknowledged [MQTT-4.4.0-1].
@@ -165,6 +177,7 @@ impl Client {
             filter: filter.to_owned(),
             qos: options.qos,
             no_local: options.no_local,
+            retained: options.retain_handling == RetainHandling::Always,
             asked_at: at,
             from: None,
             until: None,

@@ -4,12 +4,12 @@ use hikyaku_protocol::AckKind;
 use hikyaku_types::Qos;
 
 use super::{Client, Known, Phase, shown};
-use crate::history::{Delivery, History, What, what};
+use crate::history::{Delivery, Fate, History, Testament, What, what};
 use crate::wire::{self, Said};
 
 impl Client {
     /// Bytes have come.
-    pub fn receive(&mut self, bytes: &[u8], history: &mut History, wall_ms: u64) {
+    pub fn receive(&mut self, bytes: &[u8], history: &mut History) {
         self.inbox.extend_from_slice(bytes);
         loop {
             let said = match wire::take(&mut self.inbox, self.profile.version) {
@@ -19,15 +19,15 @@ impl Client {
             };
             history.tick();
             history.note(|| format!("c{} gets {}", self.number, shown(&said)));
-            if let Err(problem) = self.on_packet(said, history, wall_ms) {
+            if let Err(problem) = self.on_packet(said, history) {
                 history.problem(format!("c{}: {problem}", self.number));
             }
         }
     }
 
-    fn on_packet(&mut self, said: Said, history: &mut History, wall_ms: u64) -> Result<(), String> {
+    fn on_packet(&mut self, said: Said, history: &mut History) -> Result<(), String> {
         match said {
-            Said::ConnAck(present, 0) => self.on_connack(present, history, wall_ms),
+            Said::ConnAck(present, 0) => self.on_connack(present, history),
             Said::ConnAck(..) => {
                 self.told_to_go = true;
                 Ok(())
@@ -70,12 +70,12 @@ impl Client {
         }
     }
 
-    fn on_connack(&mut self, present: bool, history: &mut History, wall_ms: u64) -> Result<(), String> {
+    fn on_connack(&mut self, present: bool, history: &mut History) -> Result<(), String> {
         if self.phase != Phase::Connecting {
             return Err("CONNACK for nothing".into());
         }
-        let expires_at = self.alive_ms + u64::from(self.profile.expiry_secs) * 1000;
-        let lives = self.known == Known::Yes && (self.profile.expiry_secs == u32::MAX || wall_ms < expires_at);
+        let lives = self.known == Known::Yes && self.lives(history);
+        self.tried = false;
         if present && (self.clean || self.known == Known::No) {
             return Err("Session Present, but there is none".into());
         }
@@ -87,6 +87,12 @@ impl Client {
                 self.forget();
             }
             self.stored = self.expiry_now > 0;
+        }
+        let now = history.now;
+        let returning = |will: &&mut Testament| will.client == self.number && will.fate == Fate::Returning;
+        for will in history.wills.iter_mut().filter(returning) {
+            let in_time = will.lost.is_some_and(|lost| now.at_most_since(lost) < u64::from(will.delay_secs) * 1000);
+            will.fate = if present && in_time { Fate::Cleared } else { Fate::Open }; // [MQTT-3.1.3-9]
         }
         (self.phase, self.known, self.must_clean) = (Phase::Connected, Known::Yes, false);
         self.resend(history);
@@ -129,9 +135,35 @@ impl Client {
         if !right_topic {
             return Err(format!("{what:?} comes with topic {topic}"));
         }
+        self.in_time(what, dup, qos, history)?;
         let (client, instance, stored, at, epoch) =
             (self.number, self.instance, self.stored, history.tick(), history.epoch);
         history.deliveries.push(Delivery { client, instance, stored, what, qos, retain, dup, at, epoch });
+        Ok(())
+    }
+
+    /// Nothing comes that had expired before the client came, and no Will before its delay is over.
+    fn in_time(&self, what: What, dup: bool, qos: Qos, history: &History) -> Result<(), String> {
+        match what {
+            What::Message(number) => {
+                let sent = &history.messages[number];
+                let (Some(secs), Some(by), 1) = (sent.expiry_secs, sent.received_by, sent.transmissions.len()) else {
+                    return Ok(());
+                };
+                // Of QoS 2 it may be on its way since before, and so may what carries DUP.
+                let new = !dup && qos != Qos::ExactlyOnce;
+                if new && self.connected.wall_ms >= by.wall_ms + u64::from(secs) * 1000 {
+                    return Err(format!("m{number} had expired: {sent:?}"));
+                }
+            }
+            What::Will(number) => {
+                let will = &history.wills[number];
+                let Some(lost) = will.lost.filter(|_| !will.may_end) else { return Ok(()) };
+                if history.now.at_most_since(lost) < u64::from(will.delay_secs) * 1000 {
+                    return Err(format!("w{number} comes too early: {will:?}"));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -144,8 +176,9 @@ impl Client {
         let at =
             self.outbound.iter().position(|out| out.id == id).ok_or_else(|| format!("{kind:?} {id} for nothing"))?;
         if kind == AckKind::PubRec && reason < 0x80 {
-            self.outbound[at].released = true;
-            self.answer(AckKind::PubRel, id);
+            if !std::mem::replace(&mut self.outbound[at].released, true) {
+                self.answer(AckKind::PubRel, id);
+            }
         } else {
             self.outbound.remove(at);
         }

@@ -75,6 +75,7 @@ impl Connection {
 
     pub(super) fn farewell(&mut self, session: Box<Session>, end: End, shell: &mut Shell<'_>) -> Stage {
         let client = self.client;
+        self.left = Some(shell.history.now);
         shell.history.note(|| format!("broker ends connection of c{client}: {end:?}"));
         let lost = match end {
             End::Goodbye if session.asked_for_will() => Some(Lost::Asked),
