@@ -229,6 +229,13 @@ impl Mail {
         }
     }
 
+    /// Whether what comes next is of below that position and not yet appended.
+    pub fn waits_for_append(&self, end: Position) -> bool {
+        self.held.front().is_some_and(|front| {
+            front.position < end && front.body.as_ref().is_some_and(|message| message.batch() == NOT_APPENDED)
+        })
+    }
+
     /// Whether [`Mail::take`] would find something.
     pub fn has_next(&self, stored_seat: bool) -> bool {
         if !self.returned.is_empty() || !self.stored.is_empty() {

@@ -68,6 +68,8 @@ pub struct Session {
     window: Window,
     /// Taken from the mailbox, not yet sent.
     ready: VecDeque<Item>,
+    /// What stands below this position was put in while nobody was here: its publisher wakes nobody when it appends it.
+    pushed_unseen: Position,
     /// Behind `ready`: their bodies are being read from the store.
     page: Vec<Item>,
     fetching: bool,
@@ -90,6 +92,7 @@ impl Session {
         let mut window = Window::default();
         let mail = seat.mail.lock();
         window.restore(state.low, mail.returned.iter().map(|item| item.position), &state.released);
+        let pushed_unseen = mail.next_position;
         drop(mail);
         let released = std::mem::take(&mut state.released);
         let mut session = Self {
@@ -103,6 +106,7 @@ impl Session {
             aliases_out_max: request.topic_alias_maximum.min(hub.limits.topic_alias_maximum),
             window,
             ready: VecDeque::new(),
+            pushed_unseen,
             page: Vec::new(),
             fetching: false,
             gate: VecDeque::new(),

@@ -53,6 +53,7 @@ impl Session {
     pub fn deliver(&mut self, hub: &Hub, now: Now, turn: &mut Turn, out: &mut Vec<u8>) {
         let room = self.room(hub);
         let mut qos0 = Vec::new();
+        let looks_again;
         {
             let mut mail = self.seat.mail.lock();
             std::mem::swap(&mut qos0, &mut mail.qos0);
@@ -60,9 +61,13 @@ impl Session {
             if self.ready.is_empty() && self.page.is_empty() && room > 0 {
                 mail.take(room.min(PAGE_MESSAGES), PAGE_BYTES, self.seat.stored, &mut self.ready, &mut self.page);
             }
+            looks_again = self.seat.stored && mail.waits_for_append(self.pushed_unseen);
             if !mail.is_half_full(&hub.limits) {
                 mail.slow_since_ms = None;
             }
+        }
+        if looks_again {
+            hub.wake_at_commit(&self.seat);
         }
         for item in qos0.drain(..) {
             let Some(message) = &item.body else { continue };

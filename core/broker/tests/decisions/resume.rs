@@ -1,7 +1,9 @@
 //! What does a client get that comes back? First what it had not finished, then what came since.
 
-use hikyaku_broker::AttachRequest;
-use hikyaku_protocol::AckKind;
+use std::task::Waker;
+
+use hikyaku_broker::{AttachRequest, Turn};
+use hikyaku_protocol::{AckKind, Packet};
 use hikyaku_traits::Table;
 use hikyaku_types::ReasonCode;
 
@@ -233,4 +235,26 @@ fn a_pubrel_that_is_sent_again_costs_no_quota() {
     world.ack(&mut receiver, AckKind::PubAck, 3);
     assert_eq!(world.settle(&mut receiver), ["a=3 q1 #4"]);
     assert_eq!(world.rows(Table::Inflight), 0);
+}
+
+/// A message is put into the queue of somebody who is away, and before it is appended that client comes back: its publisher
+/// wakes nobody, so whoever comes looks for itself.
+#[test]
+fn what_was_on_its_way_when_a_client_came_back_is_not_forgotten() {
+    let mut world = World::new();
+    let receiver = world.subscriber("receiver", "a", Q1);
+    world.leave(receiver, LOST);
+    let mut client = world.connect(&clean("client"));
+    let (packet, mut turn) = (Packet::Publish(publish(Q1, 1, "a", "1")), Turn::new());
+    client.session.on_packet(&world.hub, &packet, world.now, &mut turn).unwrap();
+    assert!(world.hub.hand_on(&mut turn, world.now));
+    let mut receiver = world.connect(&persistent("receiver"));
+    assert!(world.hear(&mut receiver).is_empty(), "nothing is sent that is not appended");
+    receiver.session.seat().listen(Waker::noop());
+    assert!(!world.hub.hand_on(&mut turn, world.now));
+    world.hub.append(&mut turn, Some(&mut client.session));
+    world.hub.wake(&mut turn);
+    world.commit();
+    assert!(receiver.session.seat().listen(Waker::noop()), "it is woken");
+    assert_eq!(world.settle(&mut receiver), ["a=1 q1 #2"]);
 }
