@@ -167,6 +167,8 @@ pub struct History {
     clock: u64,
     /// The lives of the broker so far.
     pub epoch: u32,
+    /// The broker's window is larger than any queue.
+    pub wide: bool,
     /// The present.
     pub now: Moment,
     /// Steps for which an acknowledgement that has just left keeps everything at stake.

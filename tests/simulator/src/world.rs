@@ -76,13 +76,15 @@ impl World {
     pub fn new(seed: u64, flaw: Flaw, log: Log) -> Self {
         let mut random = Random::new(seed);
         let limits = limits(&mut random);
+        let mut history = History::new(log, Moment { wall_ms: START_MS, real_ms: 0 });
+        history.wide = limits.inflight_messages_max >= 1000;
         let disk = Disk::new(random.chance(25), flaw, random.chance(25), random.pick(&[0, 0, 2, 20]));
         let count = 3 + random.below(3);
         let mut clients = vec![Client::new(OBSERVER, observer())];
         clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random))));
         use_packet_ids(random.pick(&[16, 65_535, 65_535]));
         Self {
-            history: History::new(log, Moment { wall_ms: START_MS, real_ms: 0 }),
+            history,
             clients,
             disk,
             hub: Hub::new(HubConfig { limits: limits.clone(), seeds: random.seeds(), auth: Arc::new(Everybody) }),

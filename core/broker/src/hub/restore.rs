@@ -78,16 +78,22 @@ impl Hub {
         let awaits = state.will.as_ref().filter(|will| will.due_at_ms.is_none()).map(|will| will.will.clone());
         let sent: Vec<_> =
             recovered.outbound.iter().filter(|out| out.phase == Phase::Sent).map(|out| out.position).collect();
-        // What may have been sent to a session that was connected: its window.
-        let window_end =
-            if was_connected { recovered.low.saturating_add(self.limits.inflight_messages_max as u64) } else { 0 };
+        // What may have been sent to a session that was connected: its window. It is written down, for a session that another
+        // restart finds was not connected just before.
+        let window = if was_connected { self.limits.inflight_messages_max } else { 0 };
+        let window_end = recovered.queue.iter().take(window).next_back().map_or(0, |last| last.position + 1);
+        let sent_mark = recovered.sent_mark.max(window_end);
+        if sent_mark > recovered.sent_mark {
+            turn.entries.push(Entry::Change(Change::SentMark { session: number, position: sent_mark }));
+        }
         let mut mail = Mail::new(SeatState::Gone, recovered.next_position);
         let sent_end =
             recovered.outbound.iter().map(|out| out.position + 1).max().unwrap_or(0).max(recovered.sent_mark);
         mail.stored.reserve_exact(recovered.queue.len());
         for entry in recovered.queue {
             let sent_durably = sent.contains(&entry.position);
-            let dup = sent_durably || entry.position < recovered.sent_mark || entry.position < window_end;
+            // What of QoS 2 was not noted as sent was not sent.
+            let dup = sent_durably || entry.qos == Qos::AtLeastOnce && entry.position < sent_mark;
             if entry.position < sent_end {
                 mail.returned.push_back(Item {
                     body: None,
@@ -103,7 +109,6 @@ impl Hub {
                 });
             } else {
                 let (position, message_id, size, qos) = (entry.position, entry.message_id, entry.size, entry.qos);
-                let dup = dup && qos == Qos::AtLeastOnce; // what of QoS 2 was not noted as sent was not sent
                 mail.stored_bytes += u64::from(size);
                 mail.stored.push_back(StoredEntry { position, message_id, size, qos, dup });
             }

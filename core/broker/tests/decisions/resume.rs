@@ -258,3 +258,22 @@ fn what_was_on_its_way_when_a_client_came_back_is_not_forgotten() {
     assert!(receiver.session.seat().listen(Waker::noop()), "it is woken");
     assert_eq!(world.settle(&mut receiver), ["a=1 q1 #2"]);
 }
+
+/// What may have been sent before the broker died carries DUP, also if it dies again before the client is back.
+#[test]
+fn a_second_restart_remembers_what_may_have_been_sent() {
+    let mut world = World::new();
+    let mut receiver = world.subscriber("receiver", "a", Q2);
+    let mut client = world.connect(&clean("client"));
+    world.send(&mut client, Q1, "a", &["1"]);
+    world.commit();
+    assert_eq!(world.hear(&mut receiver), ["a=1 q1 #2"]);
+    world.send(&mut client, Q2, "a", &["2"]);
+    world.commit();
+    for _ in 0..2 {
+        world.restart();
+        world.commit();
+    }
+    let mut receiver = world.connect(&persistent("receiver"));
+    assert_eq!(world.settle(&mut receiver), ["a=1 q1 #2 dup", "a=2 q2 #3"], "QoS 2 is noted when it is sent");
+}

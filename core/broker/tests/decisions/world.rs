@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use async_trait::async_trait;
-use hikyaku_broker::ledger::{Body, Ledger, body_keys, message_keys, read_message};
+use hikyaku_broker::ledger::{Body, Ledger, Recovery, body_keys, message_keys, read_message};
 use hikyaku_broker::{
     AttachRequest, Attached, Close, Departure, Ending, Hub, HubConfig, Limits, PageItem, Sealed, Session, Step, Turn,
 };
@@ -80,6 +80,20 @@ impl World {
             ledger: Ledger::default(),
             turn: Turn::new(),
         }
+    }
+
+    /// The broker dies, and another one starts with what was committed.
+    pub fn restart(&mut self) {
+        let mut recovery = Recovery::new([1, 2, 3, 4], 1 << 20);
+        while let Some((place, scan)) = recovery.next_scan() {
+            recovery.page(place, self.store.scan_now(&scan)).unwrap();
+        }
+        let (ledger, recovered) = recovery.finish().unwrap();
+        self.ledger = ledger;
+        let limits = self.hub.limits.clone();
+        self.hub = Hub::new(HubConfig { limits, seeds: [1, 2, 3, 4], auth: Arc::new(Guard) });
+        self.turn = Turn::new();
+        self.hub.restore(recovered, self.now, &mut self.turn);
     }
 
     pub fn pass(&mut self, ms: u64) {
