@@ -25,7 +25,7 @@ pub enum Bug {
     RepeatDoesNotWait,
     /// A CONNECT does not wait for the batch that ended the session before.
     ConnectDoesNotWait,
-    /// After a restart the number of a session that has ended is used again.
+    /// The session after a clean start has the number of the one that it ended.
     SessionNumberAgain,
     /// A receiver takes what its publisher has not yet appended.
     DrainUnappended,

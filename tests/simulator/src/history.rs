@@ -245,11 +245,11 @@ impl History {
         self.subs.iter_mut().filter(move |sub| (sub.client, sub.instance) == (client, instance) && sub.filter == filter)
     }
 
-    /// Whether the session may get a message that was first sent at that time.
-    pub fn may_get(&self, delivery: &Delivery, topic: &str, sent_at: u64) -> bool {
+    /// Whether the session may get a message that was first sent, and handled for the last time, between these two.
+    pub fn may_get(&self, delivery: &Delivery, topic: &str, (sent_at, gone_at): (u64, u64)) -> bool {
         self.subs.iter().any(|sub| {
             (sub.client, sub.instance) == (delivery.client, delivery.instance)
-                && sub.asked_at < delivery.at
+                && sub.asked_at < delivery.at.min(gone_at)
                 && sub.ended.is_none_or(|ended| ended > sent_at)
                 && topic::matches(&sub.filter, topic)
         })

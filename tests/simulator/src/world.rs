@@ -82,7 +82,7 @@ impl World {
         let count = 3 + random.below(3);
         let mut clients = vec![Client::new(OBSERVER, observer())];
         clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random))));
-        use_packet_ids(random.pick(&[16, 65_535, 65_535]));
+        use_packet_ids(random.pick(&[4, 16, 65_535, 65_535]));
         Self {
             history,
             clients,

@@ -36,6 +36,8 @@ planted! {
     a_session_that_resumes_in_the_wrong_order_is_found: "resume-in-wrong-order",
     a_message_that_goes_with_its_first_receiver_is_found: "drop-message-early",
     a_will_although_its_client_came_back_is_found: "will-after-return",
+    a_packet_id_that_is_in_use_is_found: "packet-id-in-use",
+    a_session_number_that_is_used_again_is_found: "session-number-again",
     a_message_that_had_expired_is_found: "send-expired",
     a_publish_in_two_batches_is_found: "split-publish",
     an_answer_to_a_repeat_that_does_not_wait_is_found: "repeat-does-not-wait",

@@ -7,7 +7,7 @@ use hikyaku_traits::Will;
 use hikyaku_types::{Now, ProtocolVersion, ReasonCode};
 
 use super::{Hub, Registry};
-use crate::change::{Change, SessionRecord};
+use crate::change::{Change, SessionNumber, SessionRecord};
 use crate::journal::Entry;
 use crate::planted::{Bug, has};
 use crate::seat::{Mail, Seat, SeatState};
@@ -65,7 +65,7 @@ impl Hub {
             return Attached::Refused(ReasonCode::SERVER_UNAVAILABLE);
         }
         let mut registry = self.registry.lock();
-        let mut resumed = None;
+        let (mut resumed, mut again) = (None, None);
         if let Some(seat) = registry.seats.get(&request.client_id).cloned() {
             let mut mail = seat.mail.lock();
             match std::mem::replace(&mut mail.state, SeatState::Live) {
@@ -83,6 +83,7 @@ impl Hub {
                     if request.clean_start || state.expires_at_ms.is_some_and(|at| at <= now.wall_ms) {
                         drop(mail);
                         self.end_session(&mut registry, &seat, *state, turn, now); // [MQTT-3.1.2-4]
+                        again = Some(seat.number).filter(|_| has(Bug::SessionNumberAgain));
                     } else {
                         let will = state.will.take();
                         drop(mail);
@@ -105,7 +106,7 @@ impl Hub {
             }
         }
         let present = resumed.is_some();
-        let (seat, state) = resumed.unwrap_or_else(|| self.new_session(&mut registry, request));
+        let (seat, state) = resumed.unwrap_or_else(|| self.new_session(&mut registry, request, again));
         let earlier_drop =
             registry.drops.get(&request.client_id).copied().filter(|_| !has(Bug::ConnectDoesNotWait)).unwrap_or(0);
         drop(registry);
@@ -113,8 +114,13 @@ impl Hub {
         Attached::Ready { session: Box::new(session), present, ticket: ticket.max(earlier_drop) }
     }
 
-    fn new_session(&self, registry: &mut Registry, request: &AttachRequest) -> (Arc<Seat>, SessionState) {
-        let number = self.take_session_number();
+    fn new_session(
+        &self,
+        registry: &mut Registry,
+        request: &AttachRequest,
+        again: Option<SessionNumber>,
+    ) -> (Arc<Seat>, SessionState) {
+        let number = again.unwrap_or_else(|| self.take_session_number());
         let stored = request.expiry_secs > 0;
         let seat = Arc::new(Seat::new(request.client_id.clone(), number, stored, Mail::new(SeatState::Live, 1)));
         registry.seats.insert(request.client_id.clone(), seat.clone());

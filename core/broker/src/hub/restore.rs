@@ -11,7 +11,6 @@ use super::Hub;
 use crate::change::{Change, Phase};
 use crate::journal::Entry;
 use crate::ledger::{Recovered, RecoveredSession};
-use crate::planted::{Bug, has};
 use crate::seat::{Item, Mail, Seat, SeatState, StoredEntry};
 use crate::session::{PendingWill, SessionState};
 use crate::turn::Turn;
@@ -38,9 +37,7 @@ impl Hub {
     /// [`Hub::decide_lost_will`]. `turn` must be empty and is finished here; wait for the ticket before anybody is let in.
     pub fn restore(&self, recovered: Recovered, now: Now, turn: &mut Turn) -> (Vec<LostWill>, u64) {
         self.next_message_id.store(recovered.next_message_id.max(1), Ordering::Relaxed);
-        let living = recovered.sessions.last().map_or(0, |session| session.record.number);
-        let next = if has(Bug::SessionNumberAgain) { living + 1 } else { recovered.next_session_number.max(1) };
-        self.next_session_number.store(next, Ordering::Relaxed);
+        self.next_session_number.store(recovered.next_session_number.max(1), Ordering::Relaxed);
         let mut board = self.board.write();
         for message in recovered.retained {
             board.retained.set(message);
