@@ -6,7 +6,7 @@
 const SMALL: hikyaku_log::Options = hikyaku_log::Options { bytes_max: 3_000, entries_max: 50 };
 
 macro_rules! over {
-    ($name:ident, $engine:ident, $options:expr) => {
+    ($name:ident, $engine:ident, $options:expr, $suite:ident) => {
         mod $name {
             use hikyaku_log::{Folder, log_of, open};
             use hikyaku_suite::{Place, Store, boxed};
@@ -20,12 +20,12 @@ macro_rules! over {
                 }
             }
 
-            hikyaku_suite::suite!(fresh);
+            hikyaku_suite::$suite!(fresh);
         }
     };
 }
 
-over!(redb, hikyaku_redb, hikyaku_log::Options::default());
-over!(redb_with_many_checkpoints, hikyaku_redb, crate::SMALL);
-over!(sqlite, hikyaku_sqlite, hikyaku_log::Options::default());
-over!(sqlite_with_many_checkpoints, hikyaku_sqlite, crate::SMALL);
+over!(redb, hikyaku_redb, hikyaku_log::Options::default(), suite);
+over!(redb_with_many_checkpoints, hikyaku_redb, crate::SMALL, suite_of_few_records);
+over!(sqlite, hikyaku_sqlite, hikyaku_log::Options::default(), suite_of_few_records);
+over!(sqlite_with_many_checkpoints, hikyaku_sqlite, crate::SMALL, suite_of_few_records);

@@ -11,6 +11,7 @@ mod memory {
     }
 
     hikyaku_suite::suite_without_reopen!(fresh);
+    hikyaku_suite::suite_of_many_records!(fresh);
 }
 
 mod forgetful {

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A store that forgets with its process calls [`suite_without_abort!`], one that forgets when it is closed
-//! [`suite_without_reopen!`]. With the feature `ledger` there is `ledger_suite!` on top, which puts into the store what the
+//! [`suite_without_reopen!`], both with [`suite_of_many_records!`] beside it. With the feature `ledger` there is `ledger_suite!` on top, which puts into the store what the
 //! broker does. Each case is a public function too, for whoever
 //! has a runner of its own. The cases panic when a store does not behave.
 
@@ -62,6 +62,15 @@ pub fn boxed(store: impl Store + 'static) -> Box<dyn Store> {
 #[macro_export]
 macro_rules! suite {
     ($fresh:path) => {
+        $crate::suite_of_few_records!($fresh);
+        $crate::suite_of_many_records!($fresh);
+    };
+}
+
+/// [`suite!`] without the cases that hold many records and take many seconds: for one more variant of a store.
+#[macro_export]
+macro_rules! suite_of_few_records {
+    ($fresh:path) => {
         $crate::suite_without_abort!($fresh);
 
         #[test]
@@ -72,7 +81,15 @@ macro_rules! suite {
     };
 }
 
-/// [`suite!`] without the case in which a second process opens the store.
+/// The cases of [`suite!`] that hold many records.
+#[macro_export]
+macro_rules! suite_of_many_records {
+    ($fresh:path) => {
+        $crate::tests!($fresh: hundred_thousand_records_in_a_table, a_million_topics_are_looked_up_in_place);
+    };
+}
+
+/// [`suite_of_few_records!`] without the case in which a second process opens the store.
 #[macro_export]
 macro_rules! suite_without_abort {
     ($fresh:path) => {
@@ -85,7 +102,7 @@ macro_rules! suite_without_abort {
     };
 }
 
-/// [`suite!`] without the cases that open a store a second time.
+/// [`suite_without_abort!`] without the cases that open a store a second time.
 #[macro_export]
 macro_rules! suite_without_reopen {
     ($fresh:path) => {
@@ -101,8 +118,7 @@ macro_rules! suite_without_reopen {
             empty_key_and_empty_value_are_records, keys_that_look_like_numbers_stay_apart, empty_topic_levels_stay_apart,
             keys_need_not_be_utf8,
             a_key_may_be_the_start_of_another, large_values_come_back, values_of_many_mebibytes_come_back,
-            values_keep_every_byte, thousands_of_records, hundred_thousand_records_in_a_table,
-            a_million_topics_are_looked_up_in_place
+            values_keep_every_byte, thousands_of_records
         );
     };
 }

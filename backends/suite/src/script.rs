@@ -10,7 +10,7 @@ use crate::Store;
 use crate::cases::{Ask, Record, Write, batch, difference};
 
 /// How long the store has worked on a batch, or on its close, when it is broken off.
-pub(crate) const WORKED: [Duration; 3] = [Duration::ZERO, Duration::from_micros(300), Duration::from_millis(2)];
+pub(crate) const WORKED: [Duration; 2] = [Duration::ZERO, Duration::from_millis(1)];
 
 /// How many batches there are.
 const BATCHES: usize = 6;
