@@ -29,19 +29,18 @@ fn subscribed(broker: &Broker, connect: &Connect, filter: &str, options: u8) {
     client.leave();
 }
 
-/// Fills the store of a broker and ends it in an orderly way, so that the store is one file. Whoever is still connected then
-/// counts as lost.
+/// Fills the store of a broker and lets `end` end it. Whoever is still connected then counts as lost.
 ///
 /// # Panics
 /// When the broker does not do what it should.
-pub fn fill(broker: &mut Broker) {
+pub fn fill(broker: &mut Broker, end: fn(&mut Broker)) {
     let mut publisher = Connect::v5("publisher").ok(broker);
     fill_queues(broker, &mut publisher);
     fill_retained(&mut publisher);
     let in_publisher = fill_inbound(broker);
     let out = fill_outbound(broker, &mut publisher);
     let willed = fill_wills(broker);
-    broker.term();
+    end(broker);
     drop((publisher, in_publisher, out, willed));
 }
 

@@ -1,9 +1,9 @@
 //! A damaged store is refused at the start, with a sentence that names its file; nothing of it is thrown away.
 
-use crate::{stocked, with_backends};
+use crate::{stocked, stocking, with_backends};
 use hikyaku_tests::Broker;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The start is refused with a sentence about this file, and the file is still there.
 fn is_refused(broker: &mut Broker, what: &str) -> String {
@@ -104,7 +104,23 @@ fn directory_in_place_of_the_file(backend: &str) {
     assert!(said.contains("a directory is in its place"), "{said}");
 }
 
+/// Batches lie behind the damage, so that it is not the end of what a crash has cut off.
+fn log_overwritten_in_its_middle(backend: &str) {
+    let mut broker = stocking(backend);
+    broker.kill9();
+    let directory = PathBuf::from(format!("{}-log", broker.file().display()));
+    let files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    let log = files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    overwrite(&log, |bytes| {
+        let written = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        assert!(written > 100_000, "{} has the messages", log.display());
+        bytes[written / 2..][..32].fill(0xA5);
+    });
+    is_damaged(&mut broker, "the middle of the log");
+}
+
 with_backends! {
+    log_overwritten_in_its_middle
     bytes_overwritten_at_the_front
     bytes_overwritten_all_over_the_file
     one_page_overwritten_is_refused_or_of_no_consequence

@@ -4,14 +4,14 @@
 use crate::{stocked, with_backends};
 use hikyaku_tests::raw::Connect;
 use hikyaku_tests::{Broker, Options, fixture, tools};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The fixtures of a backend, one for each format.
 fn fixtures(backend: &str) -> Vec<PathBuf> {
     let directory = tools::here().join("trouble/fixtures");
-    let end = format!(".{backend}.gz");
+    let end = format!(".{backend}.tar.gz");
     let mut found: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.display().to_string().ends_with(&end));
     found.sort();
@@ -20,21 +20,21 @@ fn fixtures(backend: &str) -> Vec<PathBuf> {
 
 fn every_format_is_opened_with_everything_in_it(backend: &str) {
     let fixtures = fixtures(backend);
-    assert!(!fixtures.is_empty(), "no fixture");
+    assert!(fixtures.len() >= 2, "after an orderly end, and after kill -9");
     for path in fixtures {
         println!("{}", path.display());
         let mut broker = Options::backend(backend).start();
         broker.kill9();
         fs::remove_dir_all(broker.data()).unwrap();
         fs::create_dir(broker.data()).unwrap();
-        unpack(&path, &broker.file());
+        unpack(&path, &broker.data());
         broker.restart();
         fixture::check(&broker);
     }
 }
 
 fn unpack(from: &Path, to: &Path) {
-    let status = Command::new("gzip").args(["-dc"]).arg(from).stdout(File::create(to).unwrap()).status();
+    let status = Command::new("tar").args(["--extract", "--file"]).arg(from).arg("--directory").arg(to).status();
     assert!(status.unwrap().success());
 }
 

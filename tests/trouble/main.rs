@@ -24,14 +24,20 @@ use hikyaku_tests::{Broker, Options};
 /// How many messages wait in a [`stocked`] store.
 const STOCK: usize = 200;
 
-/// A broker that has ended, in whose store messages wait for a session.
+/// A broker that has ended in order, in whose store messages wait for a session.
 fn stocked(backend: &str) -> Broker {
-    let mut broker = Options::backend(backend).start();
+    let mut broker = stocking(backend);
+    broker.term();
+    broker
+}
+
+/// The same, while it still runs.
+fn stocking(backend: &str) -> Broker {
+    let broker = Options::backend(backend).start();
     Connect::v311("sleeper").durable().ok(&broker).subscribe("stock", 1);
     let mut publisher = Connect::v311("publisher").ok(&broker);
     for number in 0..STOCK {
         publisher.publish(Publish::new("stock", format!("{number} {}", "x".repeat(1_000)), 1));
     }
-    broker.term();
     broker
 }

@@ -112,8 +112,10 @@ fn there_are_real_stores_of_each_format() {
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/trouble/fixtures");
     for format in 1..=FORMAT {
         for engine in ["redb", "sqlite"] {
-            let file = fixtures.join(format!("format_{format}.{engine}.gz"));
-            assert!(file.exists(), "{} is missing", file.display());
+            for end in ["", "_killed"] {
+                let file = fixtures.join(format!("format_{format}{end}.{engine}.tar.gz"));
+                assert!(file.exists(), "{} is missing", file.display());
+            }
         }
     }
 }
