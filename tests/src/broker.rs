@@ -357,6 +357,18 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(status.is_ok_and(|status| status.success()), "kill -{name} {pid}");
 }
 
+/// The broker's command with arguments of its own, for what it does instead of running.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn tool(arguments: &[&str]) -> Command {
+    let mut command = program().into_iter();
+    let mut tool = Command::new(command.next().expect("a command"));
+    tool.args(command).args(arguments).stdin(Stdio::null());
+    tool
+}
+
 /// The broker's command: `$HIKYAKU_BROKER_CMD` if it is set, else the release build.
 fn program() -> Vec<String> {
     if let Ok(command) = std::env::var("HIKYAKU_BROKER_CMD") {

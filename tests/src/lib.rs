@@ -19,6 +19,6 @@ pub mod stall;
 pub mod syscalls;
 pub mod tools;
 
-pub use broker::{Broker, Options};
+pub use broker::{Broker, Options, tool};
 pub use process::Program;
 pub use small_disk::SmallDisk;

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, ConfigErrors, ConfigSource, Flags, Loaded};
+use crate::store_tool::{Job, StoreCommand};
 
 /// The exit code for a configuration that cannot be used.
 pub const EXIT_CONFIG: u8 = 2;
@@ -23,7 +24,7 @@ pub struct Cli {
 }
 
 /// What to do instead of running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Say whether the configuration is good, with everything that is wrong
     Check,
@@ -31,12 +32,20 @@ pub enum Command {
     Config,
     /// Print the version and the storage backends
     Version,
+    /// Copy, export, import, inspect a store that no broker has open
+    Store {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
 }
 
 /// What `main` does next.
 pub enum Next {
     /// Run the broker.
     Run(Box<Loaded>),
+    /// Do something with a store and leave.
+    Store(Box<Job>),
     /// Print and leave.
     Leave(Farewell),
 }
@@ -56,15 +65,14 @@ impl Cli {
     /// Loads the configuration where it is needed and decides what `main` does.
     #[must_use]
     pub fn next(&self) -> Next {
-        if self.command == Some(Command::Version) {
-            return Next::Leave(said(format!("hikyaku {}\n", version())));
-        }
-        match (config::load(&self.flags), self.command) {
-            (Err(errors), _) => Next::Leave(refused(&errors)),
-            (Ok(loaded), None) => Next::Run(Box::new(loaded)),
-            (Ok(loaded), Some(Command::Config)) => Next::Leave(said(loaded.to_yaml())),
-            (Ok(loaded), Some(_)) => Next::Leave(said(good(&loaded))),
-        }
+        let next = match &self.command {
+            Some(Command::Version) => Ok(Next::Leave(said(format!("hikyaku {}\n", version())))),
+            Some(Command::Store { command }) => Job::new(command, &self.flags).map(|job| Next::Store(Box::new(job))),
+            Some(Command::Config) => config::load(&self.flags).map(|loaded| Next::Leave(said(loaded.to_yaml()))),
+            Some(Command::Check) => config::load(&self.flags).map(|loaded| Next::Leave(said(good(&loaded)))),
+            None => config::load(&self.flags).map(|loaded| Next::Run(Box::new(loaded))),
+        };
+        next.unwrap_or_else(|errors| Next::Leave(refused(&errors)))
     }
 }
 
@@ -109,7 +117,7 @@ mod tests {
     fn farewell(arguments: &[&str]) -> Farewell {
         match next(arguments) {
             Next::Leave(farewell) => farewell,
-            Next::Run(_) => panic!("runs"),
+            Next::Run(_) | Next::Store(_) => panic!("runs"),
         }
     }
 

@@ -20,6 +20,7 @@ mod shared;
 mod spot;
 pub mod startup;
 mod store;
+pub mod store_tool;
 mod trace;
 
 pub use migrate::migrate;

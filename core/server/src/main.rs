@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             eprint!("{}", farewell.stderr);
             ExitCode::from(farewell.code)
         }
+        Next::Store(job) => job.run(),
         Next::Run(loaded) => run(&loaded),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hikyaku_broker::ledger::migrate::STEPS;
 use hikyaku_broker::ledger::{Ledger, Place, Recovered, Recovery};
-use hikyaku_traits::{Decision, StoreError, Table};
+use hikyaku_traits::{Decision, Scan, StoreError, Table};
 
 use crate::config::OnCorrupt;
 use crate::migrate::{migrate, refuse};
@@ -50,6 +50,9 @@ async fn open_and_read(stores: &Arc<Stores>, seeds: [u64; 4]) -> Result<(Ledger,
     let mut recovery = Recovery::new(seeds, PAGE_BYTES);
     let sessions = stores.sessions();
     let retained = stores.retained();
+    if retained.is_some() {
+        refuse_stranded(stores).await.map_err(|error| (Place::Sessions, error))?;
+    }
     while let Some((place, scan)) = recovery.next_scan() {
         let page = match (place, &retained) {
             (Place::Retained, Some(retained)) => retained.scan(scan).await,
@@ -72,4 +75,24 @@ async fn migrate_each(stores: &Stores) -> Result<(), (Place, StoreError)> {
     migrate(&*retained, &stores.file(Place::Retained), STEPS, |table| Place::Retained.holds(table), PAGE_BYTES)
         .await
         .map_err(|error| (Place::Retained, error))
+}
+
+/// Refuses to go on beside retained messages that lie where nobody would look for them.
+async fn refuse_stranded(stores: &Stores) -> Result<(), StoreError> {
+    for table in [Table::Retained, Table::RetainedBody] {
+        let any = Scan { table, from: Box::default(), to: None, bytes_max: 1 };
+        if !stores.sessions().scan(any).await?.rows.is_empty() {
+            let (main, separate) = stores.addresses();
+            return Err(StoreError::new(Decision::Unsupported, stranded(&main, &separate)));
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with such messages, and how they get to their place.
+pub(crate) fn stranded(main: &str, separate: &str) -> String {
+    format!(
+        "Cannot keep retained messages in {separate}: {main} holds some, and they would be forgotten. Try: hikyaku store \
+         copy --only retained --move --from {main} --to {separate}"
+    )
 }

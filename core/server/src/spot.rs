@@ -58,7 +58,7 @@ impl Spot {
     /// Opens the engine's file with its log in front. Blocks for the disk.
     fn open_files(&self) -> Result<Blocking, StoreError> {
         let file = self.file();
-        judge(&file)?;
+        may_open(&file)?;
         let engine = match self.backend {
             Backend::Redb => hikyaku_redb::open(&file, &Default::default()),
             Backend::Sqlite => hikyaku_sqlite::open(&file, &Default::default()),
@@ -95,6 +95,10 @@ macro_rules! open {
                 self.file().display().to_string()
             }
 
+            fn address(&self) -> String {
+                format!("{}:{}", self.backend, self.file().display())
+            }
+
             async fn set_aside(&self) -> Result<String, StoreError> {
                 self.put_aside().await
             }
@@ -105,9 +109,25 @@ macro_rules! open {
 open!(SessionStore);
 open!(RetainStore);
 
+/// Where a store is made that gets the name of this file when it is whole.
+pub(crate) fn unfinished(file: &Path) -> PathBuf {
+    with(file, ".unfinished")
+}
+
+/// Whether a broker may use the file: it is what it seems, and nothing is about to take its place.
+fn may_open(file: &Path) -> Result<(), StoreError> {
+    let draft = unfinished(file);
+    if !draft.exists() {
+        return judge(file);
+    }
+    let why = format!("a copy or an import is under way or was interrupted: {} lies beside it", draft.display());
+    let advice = "run that again; or remove what it left, to go on with what there was before";
+    Err(complain(Decision::Unsupported, "open the store", file, &why, advice))
+}
+
 /// Finds what the engines would take for a store that is new. It is not: a file that has lost all it had, or a log whose
 /// file is gone.
-fn judge(file: &Path) -> Result<(), StoreError> {
+pub(crate) fn judge(file: &Path) -> Result<(), StoreError> {
     let complain =
         |decision, path: &Path, why: &str, advice: &str| Err(complain(decision, "open the store", path, &why, advice));
     match fs::metadata(file) {
@@ -222,6 +242,18 @@ mod tests {
         assert_eq!(put_aside(&file).unwrap_err().decision, Decision::Fenced);
         drop(lock);
         assert!(file.exists());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_broker_does_not_start_beside_an_unfinished_store() {
+        let directory = scratch("unfinished");
+        let file = directory.join("hikyaku.redb");
+        may_open(&file).unwrap();
+        fs::write(unfinished(&file), "text").unwrap();
+        let error = may_open(&file).unwrap_err();
+        assert_eq!(error.decision, Decision::Unsupported);
+        assert!(error.message.contains("hikyaku.redb.unfinished"), "{error}");
         fs::remove_dir_all(directory).unwrap();
     }
 

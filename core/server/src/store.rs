@@ -28,6 +28,11 @@ pub trait Open<S: ?Sized + Send + Sync>: Send + Sync {
     /// Where its records lie, for messages.
     fn place(&self) -> String;
 
+    /// The same, as `hikyaku store` names it.
+    fn address(&self) -> String {
+        self.place()
+    }
+
     /// Puts a damaged store aside, so that the next [`Self::open`] begins with an empty one: `storage.on_corrupt:
     /// set-aside`. Nothing is removed or overwritten. Gives where it lies now, for messages. The store is closed. Without a
     /// body of its own it refuses, and the broker does not start.
@@ -94,6 +99,11 @@ impl Stores {
     pub fn files(&self) -> String {
         let main = self.sessions_open.place();
         self.retained_open.as_ref().map_or(main.clone(), |retained| format!("{main} and {}", retained.place()))
+    }
+
+    /// Both, as `hikyaku store` names them.
+    pub(crate) fn addresses(&self) -> (String, String) {
+        (self.sessions_open.address(), self.retained_open.as_ref().map(|open| open.address()).unwrap_or_default())
     }
 
     /// The file of one of the stores, for messages.
