@@ -11,7 +11,7 @@ use hikyaku_blocking::Joined;
 use hikyaku_traits::{Batch, Decision, Durability, StoreError, Table};
 
 use crate::overlay::Layer;
-use crate::shared::{File, Shared, Values, Write, Writes, file_name};
+use crate::shared::{BEHIND_MARK, File, MARK, Shared, Values, Write, Writes, file_name};
 use crate::wait::wait;
 
 /// Bytes of keys and values that go to the store at a time.
@@ -60,7 +60,9 @@ pub(crate) fn write_down(shared: &Shared, layer: &Layer) -> Result<(), StoreErro
     pile.values.begin(STRETCH_BYTES);
     for table in Table::ALL {
         for (from, to) in layer.ranges(table) {
-            pile.add(Write::DeleteRange(table, from.into(), to.into()), from.len() + to.len())?;
+            for (from, to) in beside_mark(table, from, to) {
+                pile.add(Write::DeleteRange(table, from.into(), to.into()), from.len() + to.len())?;
+            }
         }
         for (key, place) in layer.keys(table, b"", Bound::Unbounded) {
             let Some(place) = place else {
@@ -86,6 +88,13 @@ pub(crate) fn write_down(shared: &Shared, layer: &Layer) -> Result<(), StoreErro
     Ok(())
 }
 
+/// A range without the mark, which must be there at any time: a crash comes between two batches too.
+fn beside_mark<'a>(table: Table, from: &'a [u8], to: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    let has_mark = table == Table::Meta && from <= MARK && MARK < to;
+    let parts = if has_mark { [(from, MARK), (BEHIND_MARK, to)] } else { [(from, to), (to, to)] };
+    parts.into_iter().filter(|(from, to)| from < to)
+}
+
 /// Writes that gather until they are a batch.
 struct Pile<'a> {
     shared: &'a Shared,
@@ -98,7 +107,7 @@ impl Pile<'_> {
     fn add(&mut self, write: Write, bytes: usize) -> Result<(), StoreError> {
         self.writes.push(write);
         self.bytes += bytes;
-        if self.bytes < BATCH_BYTES {
+        if self.bytes < self.shared.options.portion(BATCH_BYTES) {
             return Ok(());
         }
         self.bytes = 0;

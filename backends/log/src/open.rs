@@ -28,6 +28,13 @@ pub struct Options {
     pub entries_max: usize,
 }
 
+impl Options {
+    /// So much at a time, but no more than a quarter of what the log may have.
+    pub(crate) fn portion(self, bytes: usize) -> usize {
+        usize::try_from(self.bytes_max / 4).unwrap_or(bytes).min(bytes)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self { bytes_max: 256 << 20, entries_max: 500_000 }
@@ -64,6 +71,7 @@ fn prepare(
         below,
         directory,
         id,
+        options,
         layers: RwLock::new(layers),
         moving: RwLock::new(()),
         failed: OnceLock::new(),
@@ -86,7 +94,7 @@ fn prepare(
     shared.layers.write().active.last = last;
     let checkpoints = Checkpoints::start(Arc::clone(&shared))?;
     let reader = LogReader::new(Arc::clone(&shared));
-    Blocking::start("log", LogWriter::new(shared, options, checkpoints, last, next_file), reader)
+    Blocking::start("log", LogWriter::new(shared, checkpoints, last, next_file), reader)
 }
 
 /// A number that nobody can guess.

@@ -10,6 +10,7 @@ use hikyaku_traits::Table;
 use crate::key::{Short, at_least, long_bounds, short_bounds};
 use crate::ranges::Ranges;
 use crate::record::{Kind, RawOp};
+use crate::shared::MARK;
 
 /// Where a value lies in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,10 @@ struct Records {
 impl Layer {
     /// Takes an operation in. `file_at` is where the bytes lie, from which the operation was read.
     pub fn take(&mut self, op: &RawOp<'_>, file: u32, file_at: usize, heights: &Heights) {
+        if op.table == Table::Meta && op.key == MARK && op.kind != Kind::DeleteRange {
+            // The mark is the log's own. A copy of all records of another store brings that one's along.
+            return;
+        }
         let records = &mut self.tables[op.table as usize];
         let height = &heights[op.table as usize];
         match op.kind {

@@ -9,12 +9,15 @@ use hikyaku_blocking::{complain, decide};
 use hikyaku_traits::{Batch, Decision, Durability, Keys, Op, Ops, Page, RecordStore, Row, Scan, StoreError, Table};
 use parking_lot::{Condvar, Mutex, RwLock};
 
+use crate::Options;
 use crate::directory::{Directory, LogFile};
 use crate::overlay::{Heights, Layer, Place, Said};
 use crate::wait::wait;
 
 /// The record of the store behind the log that says which batches it has; hidden from who reads through the log.
 pub(crate) const MARK: &[u8] = b"\0log";
+/// The first key behind it.
+pub(crate) const BEHIND_MARK: &[u8] = b"\0log\0";
 
 /// The number in the name of a file, and its name.
 pub(crate) fn file_name(number: u32) -> String {
@@ -31,6 +34,7 @@ pub(crate) struct Shared {
     pub directory: Box<dyn Directory>,
     /// The log's own number, in every file and in the mark.
     pub id: u64,
+    pub options: Options,
     pub layers: RwLock<Layers>,
     /// Held by a read over all that it asks, and taken whole when a layer begins or ends: so a read sees all of a batch or
     /// nothing, wherever its records are just then.

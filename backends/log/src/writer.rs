@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hikyaku_blocking::{Engine, weigh};
 use hikyaku_traits::{Batch, Decision, Durability, StoreError};
 
-use crate::Options;
 use crate::checkpoint::{Checkpoints, write_down};
 use crate::overlay::Layer;
 use crate::record::{FILE_HEAD, FileHead, RECORD_BYTES_MAX, Record, encode};
@@ -18,7 +17,6 @@ const FILE_BYTES: usize = 32 << 20;
 /// The writing side.
 pub(crate) struct LogWriter {
     shared: Arc<Shared>,
-    options: Options,
     checkpoints: Option<Checkpoints>,
     /// The file that is written, and how far; made with the first batch.
     file: Option<(u32, File, usize)>,
@@ -35,10 +33,9 @@ pub(crate) struct LogWriter {
 const SPARE_BYTES_MAX: usize = 8 << 20;
 
 impl LogWriter {
-    pub fn new(shared: Arc<Shared>, options: Options, checkpoints: Checkpoints, last: u64, next_file: u32) -> Self {
+    pub fn new(shared: Arc<Shared>, checkpoints: Checkpoints, last: u64, next_file: u32) -> Self {
         Self {
             shared,
-            options,
             checkpoints: Some(checkpoints),
             file: None,
             next_file,
@@ -93,7 +90,7 @@ impl LogWriter {
     /// The file for the next record. A new one is durable with its name before anything is written to it.
     fn file(&mut self) -> Result<(u32, File, usize), StoreError> {
         if let Some((number, file, at)) = self.file.take() {
-            if at < FILE_BYTES {
+            if at < self.shared.options.portion(FILE_BYTES) {
                 return Ok((number, file, at));
             }
             // What comes in the next file says that all before it is durable.
@@ -123,8 +120,8 @@ impl LogWriter {
             self.shared.check()?;
             let (size, is_busy) = {
                 let layers = self.shared.layers.read();
-                let entries = layers.active.entries() as f64 / self.options.entries_max as f64;
-                let bytes = layers.active.bytes as f64 / self.options.bytes_max as f64;
+                let entries = layers.active.entries() as f64 / self.shared.options.entries_max as f64;
+                let bytes = layers.active.bytes as f64 / self.shared.options.bytes_max as f64;
                 (entries.max(bytes), layers.frozen.is_some())
             };
             if size < 1.0 || is_busy && size < 2.0 {

@@ -2,7 +2,7 @@
 
 use hikyaku_log::Options;
 use hikyaku_suite::{Ask, Write, boxed, run};
-use hikyaku_traits::{Decision, RecordStore, StoreError};
+use hikyaku_traits::{Decision, RecordStore, StoreError, Table};
 
 use crate::disk::Lie;
 use crate::life::Machine;
@@ -151,4 +151,23 @@ fn a_store_without_a_log_gets_one_and_keeps_its_records() {
     });
     fill(&machine, &[("new", true)]);
     assert_eq!(open(&machine).unwrap(), ["new", "old"]);
+}
+
+/// The record of the store that names its log is nobody else's to read, to write or to remove.
+#[test]
+fn the_mark_of_the_store_is_out_of_reach() {
+    let mark = b"\0log".to_vec();
+    let machine = machine();
+    let store = boxed(machine.open().unwrap());
+    run(async {
+        let put = Write::Put(Table::Meta, mark.clone(), vec![1]);
+        store.write([Write::Put(Table::Meta, mark.clone(), vec![0; 16]), Write::put("a", "")]).await.unwrap();
+        assert_eq!(store.all_of(Table::Meta).await, []);
+        assert_eq!(store.get(Table::Meta, vec![mark.clone().into()]).await.unwrap().rows, []);
+        let range = Write::DeleteRange(Table::Meta, vec![], vec![0xFF]);
+        store.write([range, put, Write::Delete(Table::Meta, mark.clone())]).await.unwrap();
+        store.close().await.unwrap();
+    });
+    assert_eq!(open(&machine).unwrap(), ["a"]);
+    assert_eq!(machine.below.records.get_now(Table::Meta, &vec![mark.into()]).rows[0].value.len(), 16);
 }
