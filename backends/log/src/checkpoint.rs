@@ -77,14 +77,13 @@ pub(crate) fn write_down(shared: &Shared, layer: &Layer) -> Result<(), StoreErro
     let rest = std::mem::take(&mut pile.writes);
     shared.mark(layer.last, rest)?;
     drop(pile);
-    let still = shared.moving.write();
+    // Who reads has the files open. One that cannot be removed says nothing that the store has not.
+    layer.files.iter().for_each(|number| drop(shared.directory.remove(&file_name(*number))));
+    let _ = shared.directory.sync();
+    let _still = shared.moving.write();
     let mut layers = shared.layers.write();
     layers.frozen = None;
     layer.files.iter().for_each(|number| drop(layers.files.remove(number)));
-    drop((layers, still));
-    // A file that cannot be removed says nothing that the store has not.
-    layer.files.iter().for_each(|number| drop(shared.directory.remove(&file_name(*number))));
-    let _ = shared.directory.sync();
     Ok(())
 }
 

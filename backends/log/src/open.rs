@@ -130,6 +130,7 @@ impl Replay<'_> {
             if self.file(*number, &file, &bytes, done)? {
                 // What was read may come from the system's cache, and what comes next stands on it.
                 self.on_file(file.sync())?;
+                self.shared.layers.write().active.bytes += size;
             } else {
                 // The store has all of it, or it has nothing: then nothing is lost with it, whether it goes or stays.
                 let _ = self.shared.directory.remove(&file_name(*number));
@@ -160,7 +161,7 @@ impl Replay<'_> {
         let before = self.last;
         let mut at = FILE_HEAD;
         while let Some(record) = Record::decode(bytes, at, self.shared.id) {
-            self.record(number, file, bytes, &record, done)?;
+            self.record(number, file, &record, done)?;
             at = record.end();
         }
         // What was written last may be torn. What was synced is not.
@@ -170,7 +171,7 @@ impl Replay<'_> {
         Ok(self.last > before)
     }
 
-    fn record(&mut self, number: u32, file: &File, _: &[u8], record: &Record<'_>, done: u64) -> Result<(), StoreError> {
+    fn record(&mut self, number: u32, file: &File, record: &Record<'_>, done: u64) -> Result<(), StoreError> {
         if record.number <= done {
             return Ok(());
         }
@@ -184,7 +185,6 @@ impl Replay<'_> {
             layers.active.files.push(number);
         }
         ops.iter().for_each(|op| layers.active.take(op, number, 0, &layers.heights));
-        layers.active.bytes += (record.end() - record.ops_at) as u64;
         layers.active.last = self.last;
         Ok(())
     }

@@ -110,31 +110,40 @@ impl LogWriter {
         let mut layers = self.shared.layers.write();
         layers.files.insert(number, Arc::clone(&file));
         layers.active.files.push(number);
+        layers.active.bytes += FILE_HEAD as u64;
         Ok((number, file, FILE_HEAD))
     }
 
     /// Freezes the layer when it is large, so that it goes into the store; waits if the one before is still on its way and
-    /// this one is twice as large as it should be.
+    /// both together are three times as large as one should be.
     fn make_room(&mut self) -> Result<(), StoreError> {
         loop {
             self.shared.check()?;
-            let (size, is_busy) = {
+            let (size, frozen) = {
                 let layers = self.shared.layers.read();
-                let entries = layers.active.entries() as f64 / self.shared.options.entries_max as f64;
-                let bytes = layers.active.bytes as f64 / self.shared.options.bytes_max as f64;
-                (entries.max(bytes), layers.frozen.is_some())
+                (self.size(&layers.active), layers.frozen.as_deref().map(|frozen| self.size(frozen)))
             };
-            if size < 1.0 || is_busy && size < 2.0 {
-                return Ok(());
+            match frozen {
+                None if size < 1.0 => return Ok(()),
+                None => self.freeze()?,
+                Some(frozen) if frozen + size < 3.0 => return Ok(()),
+                Some(_) => self.wait_for_checkpoint(),
             }
-            if !is_busy {
-                return self.freeze();
-            }
-            let mut ended = self.shared.ended.0.lock();
-            // It may have ended since it was looked at, or end without success.
-            if self.shared.layers.read().frozen.is_some() && self.shared.failed.get().is_none() {
-                self.shared.ended.1.wait(&mut ended);
-            }
+        }
+    }
+
+    /// How large a layer is; 1 is as large as it should be.
+    fn size(&self, layer: &Layer) -> f64 {
+        let entries = layer.entries() as f64 / self.shared.options.entries_max as f64;
+        let bytes = layer.bytes as f64 / self.shared.options.bytes_max as f64;
+        entries.max(bytes)
+    }
+
+    fn wait_for_checkpoint(&self) {
+        let mut ended = self.shared.ended.0.lock();
+        // It may have ended since it was looked at, or end without success.
+        if self.shared.layers.read().frozen.is_some() && self.shared.failed.get().is_none() {
+            self.shared.ended.1.wait(&mut ended);
         }
     }
 

@@ -14,7 +14,9 @@ const HEAD_BYTES: usize = 28;
 
 /// A machine whose log never goes into the store by itself.
 fn machine() -> Machine {
-    Machine { options: Options { bytes_max: 64 << 20, entries_max: 100_000 }, ..Machine::new(1, Lie::None) }
+    let mut machine = Machine::new(1, Lie::None);
+    machine.options = Options { bytes_max: 64 << 20, entries_max: 100_000 };
+    machine
 }
 
 /// Applies batches of one message each, synced or not; gives the length of the log after each.
@@ -110,9 +112,9 @@ fn a_file_of_another_log_is_refused() {
 
 #[test]
 fn a_log_beside_a_store_that_has_none_is_refused() {
-    let (machine, other) = (machine(), machine());
+    let (mut machine, other) = (machine(), machine());
     fill(&machine, &[("a", true)]);
-    let machine = Machine { below: other.below.clone(), ..machine };
+    machine.below = other.below;
     refused(&machine, Decision::Corrupt, &["another store"]);
 }
 

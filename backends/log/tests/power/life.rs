@@ -3,7 +3,7 @@
 use hikyaku_blocking::Blocking;
 use hikyaku_log::{Options, open};
 use hikyaku_memory::Forgetful;
-use hikyaku_suite::{Store, boxed};
+use hikyaku_suite::{Store, Write, boxed};
 use hikyaku_traits::{Durability, StoreError};
 
 use crate::below::Below;
@@ -21,7 +21,8 @@ pub struct Machine {
     pub model: Model,
     pub options: Options,
     /// The power has gone since the records were looked at.
-    pub lost_power: bool,
+    lost_power: bool,
+    batch_bytes_max: usize,
 }
 
 impl Machine {
@@ -38,6 +39,7 @@ impl Machine {
             model: Model::default(),
             options,
             lost_power: false,
+            batch_bytes_max: 0,
         }
     }
 
@@ -81,6 +83,17 @@ impl Machine {
         Ok(())
     }
 
+    /// The log has three times its limit and the largest batch at most, however often it was broken off.
+    fn check_limit(&mut self, batch: &[Write]) -> Result<(), Stop> {
+        let bytes = |write: &Write| match write {
+            Write::Put(_, key, second) | Write::DeleteRange(_, key, second) => 10 + key.len() + second.len(),
+            _ => 20,
+        };
+        self.batch_bytes_max = self.batch_bytes_max.max(60 + batch.iter().map(bytes).sum::<usize>());
+        let (found, most) = (self.disk.bytes(), 3 * self.options.bytes_max as usize + self.batch_bytes_max);
+        if found > most { Stop::wrong(format!("the log has {found} bytes, and may have {most}")) } else { Ok(()) }
+    }
+
     async fn step(&mut self, store: &dyn Store) -> Result<(), Stop> {
         let random = &mut self.random;
         match random.below(20) {
@@ -97,7 +110,7 @@ impl Machine {
                 self.model.begin(batch.clone());
                 write(store, &batch, durability).await?;
                 self.model.end(durability);
-                Ok(())
+                self.check_limit(&batch)
             }
         }
     }
