@@ -21,13 +21,6 @@ const SCAN_STRETCH_BYTES: usize = 64 << 10;
 /// The same for single keys, which lie apart.
 const GET_STRETCH_BYTES: usize = 4 << 10;
 
-/// What one page of the store behind the log covers.
-struct Stretch {
-    found: Vec<Found>,
-    /// Where to go on, if there is more.
-    next: Option<Box<[u8]>>,
-}
-
 /// A row of a page, before values are read.
 enum Found {
     Below(Row),
@@ -45,24 +38,42 @@ impl LogReader {
         value.map_err(|error| self.shared.fault("read the log in", &error))
     }
 
-    /// The rows from `from` up to the end of a page of the store behind the log.
-    fn stretch(&self, scan: &Scan, from: &[u8]) -> Result<Stretch, StoreError> {
-        let below = Scan { from: from.into(), ..scan.clone() };
-        let page = scan_below(&self.shared, below)?;
-        let last = page.rows.last().filter(|_| page.more).map(|row| row.key.clone());
-        let to = match (&last, &scan.to) {
-            (Some(last), _) => Bound::Included(&**last),
+    /// The rows of a page, and perhaps one more, as they are after one batch. The store behind the log is read page by page
+    /// until enough is found that the log does not hide.
+    fn find(&self, scan: &Scan) -> Result<Vec<Found>, StoreError> {
+        let (mut from, mut found, mut batches) = (scan.from.clone(), Vec::new(), None);
+        loop {
+            let below = scan_below(&self.shared, Scan { from: from.clone(), ..scan.clone() })?;
+            let end = below.rows.last().filter(|_| below.more).map(|row| row.key.clone());
+            let rows = without_mark(scan.table, below).rows;
+            let (stretch, batch) = self.merge(scan, &from, end.as_deref(), rows);
+            found.extend(stretch);
+            let first = *batches.get_or_insert(batch);
+            let end = if is_full(&found, scan.bytes_max) { found.last().map(|last| last.key().into()) } else { end };
+            let is_enough = |found: &[Found]| end.is_none() || is_full(found, scan.bytes_max);
+            if first != batch && is_enough(&found) {
+                // What lies in front was looked at before a batch came that is seen in what lies behind.
+                let rows = found.into_iter().filter_map(Found::below).collect();
+                let (again, batch) = self.merge(scan, &scan.from, end.as_deref(), rows);
+                (found, batches) = (again, Some(batch));
+            }
+            match end {
+                Some(end) if !is_enough(&found) => from = behind(&end),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// Puts the rows of the store and the keys of the log from `from` to `last` (or the end of the scan) in order: what is
+    /// newer hides what is older. Ends early only when the last row is one that the page has no room for. With the number
+    /// of the last batch that was seen.
+    fn merge(&self, scan: &Scan, from: &[u8], last: Option<&[u8]>, rows: Vec<Row>) -> (Vec<Found>, u64) {
+        let (table, bytes_max) = (scan.table, scan.bytes_max);
+        let to = match (last, &scan.to) {
+            (Some(last), _) => Bound::Included(last),
             (None, Some(to)) => Bound::Excluded(&**to),
             (None, None) => Bound::Unbounded,
         };
-        let rows = without_mark(scan.table, page).rows;
-        let found = self.merge(scan.table, from, to, rows, scan.bytes_max);
-        Ok(Stretch { found, next: last.as_deref().map(behind) })
-    }
-
-    /// Puts the rows of the store and the keys of the log in order: what is newer hides what is older. Ends early only when
-    /// the last row is one that the page has no room for.
-    fn merge(&self, table: Table, from: &[u8], to: Bound<&[u8]>, rows: Vec<Row>, bytes_max: usize) -> Vec<Found> {
         let layers = self.shared.layers.read();
         let frozen = layers.frozen.as_deref();
         let mut newest = layers.active.keys(table, from, to).peekable();
@@ -98,17 +109,37 @@ impl LogReader {
                 found.push(next);
             }
         }
-        found
+        (found, layers.active.last)
     }
 }
 
 impl Found {
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Below(row) => &row.key,
+            Self::Log(key, _) => key,
+        }
+    }
+
+    fn below(self) -> Option<Row> {
+        match self {
+            Self::Below(row) => Some(row),
+            Self::Log(..) => None,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Below(row) => row.key.len() + row.value.len(),
             Self::Log(key, place) => key.len() + place.len as usize,
         }
     }
+}
+
+/// Whether a page has no room for the last of the rows.
+fn is_full(found: &[Found], bytes_max: usize) -> bool {
+    let Some((_, front)) = found.split_last() else { return false };
+    !front.is_empty() && front.iter().map(Found::bytes).sum::<usize>() >= bytes_max
 }
 
 /// The first key behind this one.
@@ -137,24 +168,19 @@ impl LogReader {
         let shared = Arc::clone(&self.shared);
         let _still = shared.moving.read();
         let mut page = PageBuilder::new(scan.bytes_max);
-        let mut from: Box<[u8]> = scan.from.clone();
-        if scan.to.as_deref().is_some_and(|to| to <= &*from) {
+        if scan.to.as_deref().is_some_and(|to| to <= &*scan.from) {
             return Ok(page.done());
         }
-        loop {
-            let Stretch { found, next } = self.stretch(scan, &from)?;
-            for found in found {
-                let row = match found {
-                    Found::Below(row) => row,
-                    Found::Log(key, place) => Row { value: self.value(place)?, key },
-                };
-                if !page.take(&row.key, &row.value) {
-                    return Ok(page.done());
-                }
+        for found in self.find(scan)? {
+            let row = match found {
+                Found::Below(row) => row,
+                Found::Log(key, place) => Row { value: self.value(place)?, key },
+            };
+            if !page.take(&row.key, &row.value) {
+                break;
             }
-            let Some(next) = next else { return Ok(page.done()) };
-            from = next;
         }
+        Ok(page.done())
     }
 
     fn look_up(&mut self, table: Table, keys: &Keys) -> Result<Page, StoreError> {

@@ -10,6 +10,7 @@ mod fuse;
 mod life;
 mod model;
 mod random;
+mod reads;
 
 use disk::Lie;
 use life::play;
