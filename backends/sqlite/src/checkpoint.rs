@@ -66,6 +66,14 @@ impl Checkpointer {
         self.failed.get()
     }
 
+    /// Waits for the checkpoint under way, and says what failed.
+    pub(crate) fn end(self) -> Option<StoreError> {
+        let Self { signal, _thread: thread, failed, .. } = self;
+        drop(signal);
+        drop(thread);
+        failed.get().cloned()
+    }
+
     /// To be called after each commit. Mostly does nothing; past the limit it blocks until the log begins anew.
     pub(crate) fn committed(&mut self, writer: &Connection) -> Result<(), Error> {
         let pages = self.log_pages.load(Ordering::Relaxed);

@@ -125,15 +125,18 @@ impl Engine for SqliteWriter {
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
-        if let Some(error) = self.failed.clone() {
-            return Err(error);
+        if let Some(error) = self.failed() {
+            return Err(error.clone());
         }
         if self.unsynced {
             let result = self.commit(None, Durability::Synced);
             self.judge("write to the store", result)?;
         }
         let Some((checkpoints, connection)) = self.open.take() else { return Ok(()) };
-        drop(checkpoints);
+        // The checkpoint that it is at may fail, and then a second one would pass for it.
+        if let Some(error) = checkpoints.end() {
+            return Err(self.failed.insert(error).clone());
+        }
         let result = finish(connection);
         self.judge("close the store", result)
     }
