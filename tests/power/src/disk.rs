@@ -4,6 +4,7 @@
 //! record beside them of what was synced and what was not. Every write, change of a length, sync, new name and removed
 //! name is a step; the power goes at a step, or a step fails.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
@@ -22,6 +23,19 @@ pub enum Refusal {
     /// There is no room.
     Full,
 }
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Off => Self::other("the power is off"),
+            Refusal::Broken => Self::from_raw_os_error(EIO),
+            Refusal::Full => io::ErrorKind::StorageFull.into(),
+        }
+    }
+}
+
+/// The number of the error of a device.
+const EIO: i32 = 5;
 
 /// An error that is to come.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +76,8 @@ struct State {
     trouble: Option<Trouble>,
     /// Whether a step has failed since the disk was mended.
     has_failed: bool,
+    /// Whose syncs fail: threads of this name.
+    failing_thread: Option<&'static str>,
     /// Whether it says that it has synced, and does not.
     lies: bool,
 }
@@ -87,6 +103,7 @@ impl Disk {
             is_off: false,
             trouble: None,
             has_failed: false,
+            failing_thread: None,
             lies,
         };
         Self { directory: directory.to_owned(), state: Mutex::new(state) }
@@ -127,6 +144,25 @@ impl Disk {
             }
         }
         Ok(really())
+    }
+
+    /// The names of all files.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.state.lock().names.iter().map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Syncs the directory, as a step.
+    pub(crate) fn sync_directory(&self) -> Result<(), Refusal> {
+        let state = &mut *self.state.lock();
+        match state.course(true) {
+            Course::Done if state.lies => Ok(()),
+            Course::Done => {
+                state.names.sync();
+                Ok(())
+            }
+            Course::Refused(Refusal::Full) => Err(Refusal::Broken),
+            Course::Refused(refusal) => Err(refusal),
+        }
     }
 
     /// All names are there for good: the directory was synced.
@@ -227,10 +263,16 @@ impl Disk {
         self.state.lock().trouble = Some(trouble);
     }
 
+    /// From now on the syncs of threads of this name fail.
+    #[cfg(test)]
+    pub(crate) fn fail_syncs_of(&self, thread: &'static str) {
+        self.state.lock().failing_thread = Some(thread);
+    }
+
     /// Nothing fails any more. Says whether something has.
     pub(crate) fn mend(&self) -> bool {
         let state = &mut *self.state.lock();
-        state.trouble = None;
+        (state.trouble, state.failing_thread) = (None, None);
         std::mem::take(&mut state.has_failed)
     }
 
@@ -239,7 +281,7 @@ impl Disk {
     }
 
     /// What a failed sync has dropped is no more seen, as the backends ask it of the kernel. No program has a file open.
-    pub(crate) fn drop_cache(&self) -> std::io::Result<()> {
+    pub(crate) fn drop_cache(&self) -> io::Result<()> {
         let state = &mut *self.state.lock();
         for (name, number) in state.names.iter() {
             if let Some(truth) = state.files[number].truth() {
@@ -250,7 +292,7 @@ impl Disk {
     }
 
     /// Lays into the directory what the loss of power left, and has power again. No program has a file open.
-    pub(crate) fn come_back(&self) -> std::io::Result<()> {
+    pub(crate) fn come_back(&self) -> io::Result<()> {
         let state = &mut *self.state.lock();
         let lost: Vec<_> = state.names.iter().map(|(name, _)| name.to_owned()).collect();
         for name in &lost {
@@ -281,6 +323,10 @@ impl State {
             };
             *left = fewer;
         }
+        if is_sync && self.failing_thread.is_some() && std::thread::current().name() == self.failing_thread {
+            self.has_failed = true;
+            return Course::Refused(Refusal::Broken);
+        }
         let Some(trouble) = &mut self.trouble else { return Course::Done };
         if trouble.after_steps > 0 {
             trouble.after_steps -= 1;
@@ -299,9 +345,9 @@ fn place(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-fn remove_if_there(path: &Path) -> std::io::Result<()> {
+fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use hikyaku_blocking::Blocking;
 use hikyaku_traits::{Decision, Durability, RecordStore, Scan, StoreError, Table};
 
 use crate::disk::{Cut, Refusal, Trouble};
-use crate::machine::{Backend, Machine};
+use crate::machine::{Backend, Machine, Setup};
 use crate::model::{Model, Rows};
 use crate::records::Records;
 use crate::tally::Tally;
@@ -32,12 +32,12 @@ pub fn play(backend: Backend, seed: u64, flaw: Flaw) -> Result<Tally, String> {
     let mut random = Rng::with_seed(seed);
     let machine = Machine::new(backend, random.u64(..), flaw == Flaw::DiskLies);
     let records = Records::new(&mut random);
-    let cache_bytes = [64 << 10, 1 << 20, 32 << 20][random.usize(..3)];
+    let setup = Setup::by_chance(&mut random);
     let mut round = Round {
         machine,
         random,
         records,
-        cache_bytes,
+        setup,
         flaw,
         model: Model::default(),
         batch_steps: 20,
@@ -53,7 +53,7 @@ struct Round {
     random: Rng,
     model: Model,
     records: Records,
-    cache_bytes: usize,
+    setup: Setup,
     flaw: Flaw,
     /// How many steps of the disk the last batch took.
     batch_steps: usize,
@@ -71,13 +71,13 @@ impl Round {
             store = Some(self.come_back().await?);
         }
         let Some(store) = store else { return Ok(()) };
-        self.check_all(&store).await?;
+        let Some(store) = self.look(store).await? else { return Err("has no power though nobody took it".into()) };
         store.close().await.map_err(|error| format!("cannot be closed: {error}"))
     }
 
     /// Opens the store; `None` if the power went meanwhile.
     fn open(&self) -> Course {
-        match self.machine.open(self.cache_bytes) {
+        match self.machine.open(&self.setup) {
             Ok(store) => Ok(Some(store)),
             Err(_) if self.machine.disk.is_off() => Ok(None),
             Err(error) => Err(format!("refuses to open: {error}")),
@@ -101,7 +101,7 @@ impl Round {
 
     async fn do_something(&mut self, store: Blocking) -> Course {
         match self.random.u8(..20) {
-            0 => self.check_all(&store).await.map(|()| Some(store)),
+            0 => self.look(store).await,
             1 => self.reopen(store).await,
             2 => {
                 self.machine.disk.expect_trouble(Trouble {
@@ -134,6 +134,14 @@ impl Round {
         }
     }
 
+    async fn look(&mut self, store: Blocking) -> Course {
+        match self.read(&store).await {
+            Ok(found) if found == self.model.asked() => Ok(Some(store)),
+            Ok(_) => Err("does not show what it has taken".into()),
+            Err(error) => self.get_over(store, &error).await,
+        }
+    }
+
     async fn reopen(&mut self, store: Blocking) -> Course {
         match store.close().await {
             Ok(()) => {
@@ -159,8 +167,10 @@ impl Round {
         if !matches!(error.decision, Decision::Poisoned | Decision::Full) {
             return Err(format!("makes {:?} of a failure of the disk: {error}", error.decision));
         }
-        let Some(batch) = self.model.open().last().cloned() else { return self.begin_again().await };
-        if store.apply(batch, Durability::Synced).await.is_ok() {
+        let again = self.model.open().last().cloned();
+        if let Some(batch) = again
+            && store.apply(batch, Durability::Synced).await.is_ok()
+        {
             return Err("goes on after a failed write as if nothing had been".into());
         }
         // Whatever it says: it is over.
@@ -175,7 +185,7 @@ impl Round {
         self.machine.disk.drop_cache().map_err(|error| error.to_string())?;
         let Some(store) = self.open()? else { return Ok(None) };
         self.tally.failures += 1;
-        let found = self.read(&store).await?;
+        let found = self.read(&store).await.map_err(|error| format!("cannot be read: {error}"))?;
         self.model.judge(&found).map_err(|lost| format!("after a failed write: {lost}"))?;
         let open = self.model.open().to_vec();
         for (i, batch) in open.iter().enumerate() {
@@ -199,7 +209,7 @@ impl Round {
             self.tally.in_recovery += 1;
         }
         let Some(store) = self.open()? else { return Err("has no power though nobody took it".into()) };
-        let found = self.read(&store).await?;
+        let found = self.read(&store).await.map_err(|error| format!("cannot be read: {error}"))?;
         let count = self.model.judge(&found).map_err(|lost| format!("after a loss of power: {lost}"))?;
         self.tally.survivors += count;
         self.model.came_back(count);
@@ -219,20 +229,15 @@ impl Round {
         self.machine.disk.come_back().map_err(|error| format!("the directory of the test: {error}"))
     }
 
-    /// A store shows all that it has taken.
-    async fn check_all(&mut self, store: &Blocking) -> Result<(), String> {
-        let found = self.read(store).await?;
-        if found == self.model.asked() { Ok(()) } else { Err("does not show what it has taken".into()) }
-    }
-
-    async fn read(&mut self, store: &Blocking) -> Result<Rows, String> {
+    /// All that is in a store, page by page.
+    async fn read(&mut self, store: &Blocking) -> Result<Rows, StoreError> {
         let bytes_max = self.random.usize(1..200_000);
         let mut rows = Rows::new();
         for table in Table::ALL {
             let mut from = Vec::new();
             loop {
                 let scan = Scan { table, from: from.as_slice().into(), to: None, bytes_max };
-                let page = store.scan(scan).await.map_err(|error| format!("cannot be read: {error}"))?;
+                let page = store.scan(scan).await?;
                 if let Some(last) = page.rows.last() {
                     from = [&*last.key, &[0]].concat();
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use redb::StorageBackend;
 
-use crate::disk::{Disk, FileNumber, Refusal};
+use crate::disk::{Disk, FileNumber};
 
 /// A file of the disk, as redb uses one.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Storage {
 impl Storage {
     /// Opens the file of that name, or makes it.
     pub(crate) fn open(disk: &Arc<Disk>, name: &str) -> io::Result<Self> {
-        let number = disk.open(name).map_err(refused)?;
+        let number = disk.open(name)?;
         let path = disk.directory().join(name);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         Ok(Self { disk: Arc::clone(disk), number, file })
@@ -37,22 +37,14 @@ impl StorageBackend for Storage {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.disk.set_length(self.number, length, || self.file.set_len(length)).map_err(refused)?
+        self.disk.set_length(self.number, length, || self.file.set_len(length))?
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.sync(self.number, false).map_err(refused)
+        Ok(self.disk.sync(self.number, false)?)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.disk.write(self.number, offset, data, || self.file.write_all_at(data, offset)).map_err(refused)?
-    }
-}
-
-fn refused(refusal: Refusal) -> io::Error {
-    match refusal {
-        Refusal::Off => io::Error::other("the power is off"),
-        Refusal::Broken => io::Error::from_raw_os_error(5),
-        Refusal::Full => io::ErrorKind::StorageFull.into(),
+        self.disk.write(self.number, offset, data, || self.file.write_all_at(data, offset))?
     }
 }
