@@ -165,14 +165,13 @@ impl Hub {
         self.finish(turn, Some(&mut session), now);
         let ticket = session.newest_ticket().max(newest);
         if ends_another {
-            self.note_drop(dropped, ticket);
+            self.note_drop(&mut self.registry.lock(), dropped, ticket);
         }
         (session, ticket)
     }
 
     /// Remembers that a CONNECT of this client must wait for the batch that drops its old session.
-    pub(crate) fn note_drop(&self, client_id: Arc<str>, ticket: u64) {
-        let mut registry = self.registry.lock();
+    pub(crate) fn note_drop(&self, registry: &mut Registry, client_id: Arc<str>, ticket: u64) {
         let watermark = self.watermark();
         registry.drops.retain(|_, batch| *batch > watermark);
         if ticket > watermark {

@@ -2,8 +2,8 @@
 
 use hikyaku_types::Now;
 
-use super::Hub;
 use super::attach::forget_deadline;
+use super::{Hub, Registry};
 use crate::change::Change;
 use crate::journal::Entry;
 use crate::message::{Message, MessageParts};
@@ -15,9 +15,14 @@ impl Hub {
     /// to be called again; a time that has passed means at once. `turn` must be empty and is finished here.
     pub fn on_timeout(&self, now: Now, budget: usize, turn: &mut Turn) -> Option<u64> {
         let mut left = budget;
-        while left > 0 && self.one_deadline(now, turn) {
+        let mut registry = self.registry.lock();
+        while left > 0 && self.one_deadline(&mut registry, now, turn) {
             left -= 1;
         }
+        if left < budget {
+            self.finish(turn, None, now); // a CONNECT that comes to one of these sessions writes behind it
+        }
+        drop(registry);
         left = left.saturating_sub(self.expire_retained(now, left, turn));
         self.sweep(left, turn);
         self.finish(turn, None, now);
@@ -37,8 +42,7 @@ impl Hub {
         [session, retained].into_iter().flatten().min()
     }
 
-    fn one_deadline(&self, now: Now, turn: &mut Turn) -> bool {
-        let mut registry = self.registry.lock();
+    fn one_deadline(&self, registry: &mut Registry, now: Now, turn: &mut Turn) -> bool {
         let Some(first) = registry.deadlines.first_entry() else { return false };
         if first.key().0 > now.wall_ms {
             return false;
@@ -54,17 +58,16 @@ impl Hub {
             if registry.seats.get(&seat.client_id).is_some_and(|found| std::sync::Arc::ptr_eq(found, &seat)) {
                 registry.seats.remove(&seat.client_id);
             }
-            self.end_session(&mut registry, &seat, *state, turn, now); // [MQTT-3.1.2-23] [MQTT-4.1.0-2]
+            self.end_session(registry, &seat, *state, turn, now); // [MQTT-3.1.2-23] [MQTT-4.1.0-2]
             return true;
         }
         let due = state.will.take_if(|will| will.due_at_ms.is_some_and(|at| at <= now.wall_ms));
-        forget_deadline(&mut registry, &state);
+        forget_deadline(registry, &state);
         if let Some(deadline) = state.deadline_ms() {
             registry.deadlines.insert((deadline, seat.number), seat.clone());
         }
         mail.state = SeatState::Parked(state);
         drop(mail);
-        drop(registry);
         if let Some(pending) = due {
             self.publish_will(&pending.will, seat.number, turn, now);
         }
