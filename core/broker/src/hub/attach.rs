@@ -165,17 +165,22 @@ impl Hub {
         self.finish(turn, Some(&mut session), now);
         let ticket = session.newest_ticket().max(newest);
         if ends_another {
-            self.note_drop(&mut self.registry.lock(), dropped, ticket);
+            self.note_drops(&mut self.registry.lock(), [dropped], ticket);
         }
         (session, ticket)
     }
 
-    /// Remembers that a CONNECT of this client must wait for the batch that drops its old session.
-    pub(crate) fn note_drop(&self, registry: &mut Registry, client_id: Arc<str>, ticket: u64) {
+    /// Remembers that a CONNECT of these clients must wait for the batch that drops their old sessions.
+    pub(crate) fn note_drops(
+        &self,
+        registry: &mut Registry,
+        client_ids: impl IntoIterator<Item = Arc<str>>,
+        ticket: u64,
+    ) {
         let watermark = self.watermark();
         registry.drops.retain(|_, batch| *batch > watermark);
         if ticket > watermark {
-            registry.drops.insert(client_id, ticket);
+            registry.drops.extend(client_ids.into_iter().map(|client_id| (client_id, ticket)));
         }
     }
 }

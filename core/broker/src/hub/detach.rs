@@ -67,7 +67,7 @@ impl Hub {
         // Before the registry is let go: a CONNECT that finds what this has left writes behind it.
         let ticket = self.finish(turn, None, now);
         if ends && ticket > 0 {
-            self.note_drop(&mut registry, seat.client_id.clone(), ticket);
+            self.note_drops(&mut registry, [seat.client_id.clone()], ticket);
         }
         drop(registry);
         takers.into_iter().for_each(std::task::Waker::wake);

@@ -1,5 +1,7 @@
 //! What falls due? Wills and sessions that expire, retained messages, queues of sessions that have ended.
 
+use std::sync::Arc;
+
 use hikyaku_types::Now;
 
 use super::attach::forget_deadline;
@@ -16,11 +18,13 @@ impl Hub {
     pub fn on_timeout(&self, now: Now, budget: usize, turn: &mut Turn) -> Option<u64> {
         let mut left = budget;
         let mut registry = self.registry.lock();
-        while left > 0 && self.one_deadline(&mut registry, now, turn) {
+        let mut ended = Vec::new();
+        while left > 0 && self.one_deadline(&mut registry, &mut ended, now, turn) {
             left -= 1;
         }
         if left < budget {
-            self.finish(turn, None, now); // a CONNECT that comes to one of these sessions writes behind it
+            let ticket = self.finish(turn, None, now); // a CONNECT that comes to one of these sessions writes behind it
+            self.note_drops(&mut registry, ended, ticket);
         }
         drop(registry);
         left = left.saturating_sub(self.expire_retained(now, left, turn));
@@ -42,7 +46,7 @@ impl Hub {
         [session, retained].into_iter().flatten().min()
     }
 
-    fn one_deadline(&self, registry: &mut Registry, now: Now, turn: &mut Turn) -> bool {
+    fn one_deadline(&self, registry: &mut Registry, ended: &mut Vec<Arc<str>>, now: Now, turn: &mut Turn) -> bool {
         let Some(first) = registry.deadlines.first_entry() else { return false };
         if first.key().0 > now.wall_ms {
             return false;
@@ -58,6 +62,7 @@ impl Hub {
             if registry.seats.get(&seat.client_id).is_some_and(|found| std::sync::Arc::ptr_eq(found, &seat)) {
                 registry.seats.remove(&seat.client_id);
             }
+            ended.push(seat.client_id.clone());
             self.end_session(registry, &seat, *state, turn, now); // [MQTT-3.1.2-23] [MQTT-4.1.0-2]
             return true;
         }

@@ -1,6 +1,6 @@
 //! What does the clock end? Sessions, their queues, retained messages.
 
-use hikyaku_broker::{AttachRequest, Limits};
+use hikyaku_broker::{AttachRequest, Attached, Limits};
 use hikyaku_protocol::{Disconnect, Packet, Publish};
 use hikyaku_traits::Table;
 use hikyaku_types::ReasonCode;
@@ -143,4 +143,18 @@ fn a_goodbye_is_held_to_the_longest_expiry() {
     world.pass(60_000);
     world.tick();
     assert_eq!(world.hub.sessions(), 0);
+}
+
+/// A client that comes after its session has expired, and wants none that is stored, hears so once the end is on disk: else
+/// a crash would bring the old session back.
+#[test]
+fn a_connack_waits_for_the_end_of_a_session_that_has_expired() {
+    let mut world = World::new();
+    let client = world.connect(&persistent("client"));
+    world.leave(client, LOST);
+    world.commit();
+    world.pass(3_600_000);
+    world.tick();
+    let Attached::Ready { present, ticket, .. } = world.attach(&clean("client")) else { panic!("not ready") };
+    assert!(!present && ticket > world.hub.watermark());
 }
