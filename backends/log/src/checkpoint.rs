@@ -4,6 +4,7 @@
 //! crash loses nothing, for the log is read again from the last batch that the store's mark names.
 
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -42,7 +43,7 @@ fn serve(shared: &Shared, signals: &Receiver<()>) {
     while signals.recv().is_ok() {
         let frozen = shared.layers.read().frozen.clone();
         if let Some(layer) = frozen
-            && let Err(mut error) = write_down(shared, &layer)
+            && let Err(mut error) = guarded(|| write_down(shared, &layer))
         {
             if error.decision == Decision::Retry {
                 error.decision = Decision::Away; // the batch that meets this error was not tried
@@ -52,6 +53,14 @@ fn serve(shared: &Shared, signals: &Receiver<()>) {
         let _ended = shared.ended.0.lock();
         shared.ended.1.notify_all();
     }
+}
+
+/// Makes an error of a panic: the writer waits for an end, in whatever way.
+fn guarded(work: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let why = "Cannot write the log into the store: its thread panicked. The store has to be opened again.";
+        Err(StoreError::new(Decision::Poisoned, why))
+    })
 }
 
 /// Writes a frozen layer into the store, and lets its files go. Blocks for the disk; synced when this returns.

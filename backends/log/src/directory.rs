@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use hikyaku_blocking::{forget_cache, make_directory, sync_directory};
+use hikyaku_traits::{Decision, StoreError};
 
 /// The directory of a log. All calls block for the disk.
 pub trait Directory: Send + Sync + 'static {
@@ -61,7 +62,7 @@ impl Directory for Folder {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        make_directory(&self.0).map_err(|error| io::Error::other(error.message))?;
+        make_directory(&self.0).map_err(as_io)?;
         let path = self.0.join(name);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
         Ok(Box::new(Opened { file, path }))
@@ -77,7 +78,7 @@ impl Directory for Folder {
     }
 
     fn sync(&self) -> io::Result<()> {
-        sync_directory(&self.0).map_err(|error| io::Error::other(error.message))
+        sync_directory(&self.0).map_err(as_io)
     }
 
     fn leave(&self) {
@@ -88,6 +89,15 @@ impl Directory for Folder {
     fn path(&self) -> &Path {
         &self.0
     }
+}
+
+/// Keeps what there is to do about it.
+fn as_io(error: StoreError) -> io::Error {
+    let kind = match error.decision {
+        Decision::Full => io::ErrorKind::StorageFull,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error.message)
 }
 
 struct Opened {

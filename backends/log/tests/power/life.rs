@@ -4,7 +4,7 @@ use hikyaku_blocking::Blocking;
 use hikyaku_log::{Options, open};
 use hikyaku_memory::Forgetful;
 use hikyaku_suite::{Store, Write, boxed};
-use hikyaku_traits::{Durability, StoreError};
+use hikyaku_traits::{Durability, StoreError, Table};
 
 use crate::below::Below;
 use crate::disk::{Disk, Lie};
@@ -79,6 +79,32 @@ impl Machine {
             if !self.disk.names().is_empty() {
                 return Stop::wrong(format!("after a close there is {:?}", self.disk.names()));
             }
+            self.compare_below().await?;
+        }
+        Ok(())
+    }
+
+    /// The store below has all by itself, and a mark.
+    async fn compare_below(&self) -> Result<(), Stop> {
+        let mut below = everything(&self.below.records).await?;
+        let mark = below.remove(&(Table::Meta, b"\0log".to_vec()));
+        if mark.is_none() || below != self.model.now {
+            return Stop::wrong("after a close the store below has not all records");
+        }
+        Ok(())
+    }
+
+    /// Batches without any trouble, and many questions between them.
+    async fn ask(&mut self) -> Result<(), Stop> {
+        for _ in 0..4 {
+            let store = boxed(self.open()?);
+            for _ in 0..60 {
+                self.step(&*store).await?;
+                for _ in 0..3 {
+                    compare_page(&*store, &self.model.now, &mut self.random).await?;
+                    compare_get(&*store, &self.model.now, &mut self.random).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -114,6 +140,13 @@ impl Machine {
             }
         }
     }
+}
+
+/// Plays a life without crashes, in which much is asked.
+pub fn ask(seed: u64) -> Result<(), String> {
+    let mut result = Ok(());
+    hikyaku_suite::run(async { result = Machine::new(seed, Lie::None).ask().await });
+    result.map_err(|stop| format!("seed {seed}: {stop:?}"))
 }
 
 /// Plays a life of so many crashes.

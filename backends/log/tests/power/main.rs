@@ -46,3 +46,10 @@ fn a_call_that_fails_is_told_and_nothing_is_lost() {
         errors::play(seed, CRASHES).unwrap();
     }
 }
+
+#[test]
+fn pages_and_lookups_over_all_layers_say_what_one_map_says() {
+    for seed in seeds(25) {
+        life::ask(seed).unwrap();
+    }
+}

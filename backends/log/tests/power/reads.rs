@@ -1,6 +1,7 @@
 //! Does a read see all of a batch or nothing of it, however many pages of the store below it takes?
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use hikyaku_blocking::Blocking;
@@ -21,6 +22,7 @@ struct Below {
     records: Arc<Memory>,
     /// At which scan from now on, and what.
     event: Arc<Mutex<Option<(usize, Event)>>>,
+    panics: Arc<AtomicBool>,
 }
 
 impl Below {
@@ -40,6 +42,7 @@ impl Below {
 #[async_trait]
 impl RecordStore for Below {
     async fn apply(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
+        assert!(!self.panics.load(Ordering::Relaxed), "as the test asks");
         self.records.apply(batch, durability).await
     }
     async fn scan(&self, scan: Scan) -> Result<Page, StoreError> {
@@ -132,5 +135,25 @@ fn reads_beside_writes_and_checkpoints_see_whole_batches() {
                 assert!(got.is_empty() || got.len() == 4 && got.windows(2).all(|two| two[0].value == two[1].value));
             }
         });
+    });
+}
+
+/// The writer does not wait for ever for what has died.
+#[test]
+fn a_checkpoint_that_panics_is_told_to_the_next_batches() {
+    let (below, store) = machine(Options { bytes_max: 1_000, entries_max: 10 });
+    below.panics.store(true, Ordering::Relaxed);
+    run(async {
+        let apply = |number: u32| store.apply(batch([Write::put(number.to_be_bytes(), [0; 100])]), Durability::Synced);
+        let mut number = 0;
+        let error = loop {
+            assert!(number < 1_000, "nobody has told");
+            number += 1;
+            if let Err(error) = apply(number).await {
+                break error;
+            }
+        };
+        assert!(error.message.contains("panicked"), "{error}");
+        assert!(store.close().await.is_err());
     });
 }
