@@ -17,6 +17,8 @@ use crate::wait::wait;
 
 /// Bytes of keys and values that go to the store at a time.
 const BATCH_BYTES: usize = 4 << 20;
+/// What a write has beside them.
+const WRITE_BYTES: usize = size_of::<Write>() + 16;
 const STRETCH_BYTES: usize = 1 << 20;
 
 /// The thread. Dropping it waits for the checkpoint under way.
@@ -114,13 +116,14 @@ struct Pile<'a> {
 impl Pile<'_> {
     fn add(&mut self, write: Write, bytes: usize) -> Result<(), StoreError> {
         self.writes.push(write);
-        self.bytes += bytes;
+        self.bytes += WRITE_BYTES + bytes;
         if self.bytes < self.shared.options.portion(BATCH_BYTES) {
             return Ok(());
         }
         self.bytes = 0;
         let batch = Batch::new(Writes(std::mem::take(&mut self.writes)));
-        wait(self.shared.below.apply(batch, Durability::Buffered))
+        // Synced, for an engine may keep in memory what is not.
+        wait(self.shared.below.apply(batch, Durability::Synced))
     }
 
     fn value(&mut self, place: crate::overlay::Place) -> Result<Box<[u8]>, StoreError> {
