@@ -19,6 +19,7 @@ use std::task::Waker;
 use hikyaku_types::Qos;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::change::{Position, Receipt, SessionNumber};
 use crate::counters::Counters;
@@ -45,8 +46,9 @@ pub(crate) enum SeatState {
 #[derive(Debug)]
 pub(crate) struct Mail {
     pub state: SeatState,
-    pub takeover: Vec<Waker>,
-    pub qos0: Vec<Item>,
+    /// Those who wait for the session. Thin, as the next list is: most of the many sessions that are away have nothing in it.
+    pub takeover: ThinVec<Waker>,
+    pub qos0: ThinVec<Item>,
     pub qos0_bytes: usize,
     pub returned: VecDeque<Item>,
     pub stored: VecDeque<StoredEntry>,
@@ -64,8 +66,8 @@ impl Mail {
     pub fn new(state: SeatState, next_position: Position) -> Self {
         Self {
             state,
-            takeover: Vec::new(),
-            qos0: Vec::new(),
+            takeover: ThinVec::new(),
+            qos0: ThinVec::new(),
             qos0_bytes: 0,
             returned: VecDeque::new(),
             stored: VecDeque::new(),

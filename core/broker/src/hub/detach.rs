@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hikyaku_traits::{Lost, Will, WillDecision};
 use hikyaku_types::{Now, Qos};
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use super::publish::{Origin, RouteCache};
 use super::{Hub, Registry, Sweep};
@@ -84,7 +85,7 @@ impl Hub {
         ending: Ending,
         turn: &mut Turn,
         now: Now,
-    ) -> Vec<std::task::Waker> {
+    ) -> ThinVec<std::task::Waker> {
         if let Some(last) = leftovers.iter().rev().find(|item| item.dup) {
             let position = last.position + 1;
             turn.entries.push(Entry::Change(Change::SentMark { session: seat.number, position }));
@@ -99,7 +100,7 @@ impl Hub {
         }
         let mut mail = seat.mail.lock();
         mail.returned = leftovers;
-        mail.qos0 = Vec::new();
+        mail.qos0 = ThinVec::new();
         mail.qos0_bytes = 0;
         mail.slow_since_ms = None;
         seat.deafen();
@@ -121,7 +122,7 @@ impl Hub {
         mut state: SessionState,
         turn: &mut Turn,
         now: Now,
-    ) -> Vec<std::task::Waker> {
+    ) -> ThinVec<std::task::Waker> {
         self.forget_subscriptions(seat, &state);
         if let Some(pending) = state.will.take() {
             self.publish_will(&pending.will, seat.number, turn, now); // the session ends: it is due [MQTT-3.1.2-8]
@@ -132,7 +133,7 @@ impl Hub {
         }
         let mut mail = seat.mail.lock();
         mail.state = SeatState::Gone;
-        mail.qos0 = Vec::new();
+        mail.qos0 = ThinVec::new();
         let mut items = std::mem::take(&mut mail.returned);
         items.append(&mut mail.held);
         let stored = std::mem::take(&mut mail.stored);

@@ -1,5 +1,7 @@
 //! Which messages of a session's queue are done?
 
+use thin_vec::ThinVec;
+
 use super::codec::{Reader, Write};
 use crate::change::Position;
 
@@ -14,12 +16,12 @@ pub(super) struct Progress {
     /// All below may have been sent.
     pub sent_mark: Position,
     /// First and last of each run of done positions above `low`, rising, with gaps between.
-    runs: Vec<(Position, Position)>,
+    runs: ThinVec<(Position, Position)>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { low: 1, sent_mark: 0, runs: Vec::new() }
+        Self { low: 1, sent_mark: 0, runs: ThinVec::new() }
     }
 }
 
@@ -28,7 +30,7 @@ impl Progress {
     pub fn new(low: Position, sent_mark: Position, runs: Vec<(Position, Position)>) -> Option<Self> {
         let ends = std::iter::once(low).chain(runs.iter().map(|run| run.1));
         let is_good = ends.zip(&runs).all(|(end, run)| end < run.0 && run.0 <= run.1);
-        is_good.then_some(Self { low, sent_mark, runs })
+        is_good.then(|| Self { low, sent_mark, runs: runs.into() })
     }
 
     /// First and last of each run of done positions above `low`, rising.
@@ -101,7 +103,7 @@ impl Progress {
     /// Reads what [`Self::write`] wrote.
     pub fn read(value: &[u8]) -> Option<Self> {
         let mut reader = Reader::of_version(value, VERSION)?;
-        let mut progress = Self { low: reader.number()?, sent_mark: reader.number()?, runs: Vec::new() };
+        let mut progress = Self { low: reader.number()?, sent_mark: reader.number()?, runs: ThinVec::new() };
         let mut end = progress.low;
         for _ in 0..reader.number()? {
             let first = end.checked_add(reader.number()?).filter(|first| *first > end)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hikyaku_protocol::PublishOut;
 use hikyaku_types::{Now, Qos};
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use super::{PENDING, Session};
 use crate::change::{Change, Phase, Position, Receipt};
@@ -52,7 +53,7 @@ impl Session {
     /// Sends what waits, as far as the client's Receive Maximum and the out-buffer allow. What it appends is in `turn`.
     pub fn deliver(&mut self, hub: &Hub, now: Now, turn: &mut Turn, out: &mut Vec<u8>) {
         let room = self.room(hub);
-        let mut qos0 = Vec::new();
+        let mut qos0 = ThinVec::new();
         let looks_again;
         {
             let mut mail = self.seat.mail.lock();
@@ -92,7 +93,7 @@ impl Session {
     }
 
     /// Gives the emptied list of QoS 0 messages back to the mailbox, so that it need not grow anew each time.
-    fn give_back(&self, list: Vec<Item>) {
+    fn give_back(&self, list: ThinVec<Item>) {
         if list.capacity() == 0 || list.capacity() > 4096 {
             return;
         }
