@@ -217,6 +217,17 @@ impl Broker {
         took
     }
 
+    /// The storage backend with which it runs.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        &self.options.backend
+    }
+
+    /// Runs it with another storage backend from the next start on.
+    pub fn set_backend(&mut self, name: &str) {
+        self.options.backend = name.into();
+    }
+
     /// Runs it under another program from the next start on.
     pub fn under<'a>(&mut self, wrapper: impl IntoIterator<Item = &'a str>) {
         self.options = self.options.clone().under(wrapper);

@@ -1,6 +1,7 @@
 //! `kill -9` at random moments under load: publishers of all qualities of service, subscribers
 //! that are there, away or flapping, some of them sharing a subscription, retained values and
-//! subscriptions that change, Wills.
+//! subscriptions that change, Wills. Now and then the store moves to the other engine before the
+//! broker comes back.
 //!
 //! Every actor keeps the state that a client keeps and repeats what was not
 //! acknowledged. What counts is only what the broker acknowledged.
@@ -8,6 +9,7 @@
 mod keeper;
 mod member;
 mod mortal;
+mod mover;
 mod publisher;
 mod subscriber;
 
@@ -136,7 +138,7 @@ impl Load {
 }
 
 /// Plays so many rounds, each ended by `end` at a random moment.
-fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
+fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker, &mut Chance)) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
     let given = std::env::var("HIKYAKU_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or(now.as_nanos() as u64);
@@ -151,7 +153,7 @@ fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
         let addr = broker.addr();
         load.run_until(addr, || {
             thread::sleep(moment); // the random moment itself: nothing waits for it
-            end(&mut broker);
+            end(&mut broker, &mut chance);
         });
         broker.restart();
         load.keeper.judge(&broker);
@@ -164,11 +166,17 @@ fn rounds(backend: &str, rounds: u32, end: fn(&mut Broker)) {
 
 fn nothing_acknowledged_is_lost_or_doubled_by_kill_9(backend: &str) {
     let given = std::env::var("HIKYAKU_TEST_ROUNDS").ok().map(|rounds| rounds.parse().expect("a number of rounds"));
-    rounds(backend, given.unwrap_or(25), Broker::kill9);
+    rounds(backend, given.unwrap_or(25), |broker, chance| {
+        broker.kill9();
+        if chance.below(3) == 0 {
+            let is_killed = mover::move_store(broker, chance);
+            println!("the store moves to {}{}", broker.backend(), if is_killed { ", at the second try" } else { "" });
+        }
+    });
 }
 
 fn nothing_acknowledged_is_lost_or_doubled_by_sigterm(backend: &str) {
-    rounds(backend, 5, Broker::term);
+    rounds(backend, 5, |broker, _| broker.term());
 }
 
 with_backends! {
