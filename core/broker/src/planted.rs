@@ -33,6 +33,10 @@ pub enum Bug {
     RetainedMissed,
     /// A new subscriber gets what was retained behind what came live.
     RetainedTwice,
+    /// The Maximum Packet Size of the client is not kept.
+    PacketSizeIgnored,
+    /// A queue takes one message more than its limit.
+    QueueOneMore,
 }
 
 #[cfg(feature = "planted")]

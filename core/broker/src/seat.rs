@@ -129,7 +129,8 @@ impl Mail {
             _ if stored_seat => {
                 let bytes = self.stored_bytes + self.held_bytes as u64 + size as u64;
                 let count = self.queued();
-                return count < limits.queue_messages_max && (bytes <= limits.queue_bytes_max || count == 0);
+                let max = limits.queue_messages_max + usize::from(has(Bug::QueueOneMore));
+                return count < max && (bytes <= limits.queue_bytes_max || count == 0);
             }
             _ => (self.held.len(), self.held_bytes),
         };

@@ -1,5 +1,6 @@
 //! Was the promise kept? Judged by what the clients have seen; and at the end nothing may be left in the stores.
 
+mod limits;
 mod retained;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,10 @@ use hikyaku_broker::ledger::Recovered;
 use hikyaku_traits::{Scan, Table};
 use hikyaku_types::{Qos, topic};
 
+pub use limits::waited;
 pub use retained::{newcomer, retained_topics};
+
+use limits::Missing;
 
 use crate::client::Client;
 use crate::disk::Disk;
@@ -18,19 +22,21 @@ use crate::world::OBSERVER;
 /// All that was broken.
 pub fn check(history: &History, clients: &[Client]) -> Vec<String> {
     let mut broken = Vec::new();
-    nothing_lost(history, clients, &mut broken);
+    let mut missing = Missing::new();
+    nothing_lost(history, clients, &mut missing);
     exactly_once(history, &mut broken);
     in_order(history, &mut broken);
     only_what_was_wanted(history, &mut broken);
-    wills(history, &mut broken);
-    retained::none_missed(history, clients, &mut broken);
+    wills(history, &mut missing, &mut broken);
+    retained::none_missed(history, clients, &mut missing);
     retained::in_order(history, &mut broken);
     retained::once(history, &mut broken);
+    limits::queues(history, &missing, &mut broken);
     broken
 }
 
 /// What was acknowledged has reached everybody who had subscribed before, and whose session lives.
-fn nothing_lost(history: &History, clients: &[Client], broken: &mut Vec<String>) {
+fn nothing_lost(history: &History, clients: &[Client], missing: &mut Missing) {
     let seen: BTreeSet<(usize, u32, What)> =
         history.deliveries.iter().map(|got| (got.client, got.instance, got.what)).collect();
     let living = |sub: &&Sub| {
@@ -42,11 +48,13 @@ fn nothing_lost(history: &History, clients: &[Client], broken: &mut Vec<String>)
         for sub in &subs {
             let held = sub.from.is_some_and(|from| from < sent.at) && sub.until.is_none_or(|until| until > acked_at);
             let meant = topic::matches(&sub.filter, &sent.topic) && !(sub.no_local && sub.client == sent.publisher);
-            if held && meant && !seen.contains(&(sub.client, sub.instance, What::Message(number))) {
-                broken.push(format!(
+            let fits = limits::fits(&clients[sub.client], number, sent);
+            if held && meant && fits && !seen.contains(&(sub.client, sub.instance, What::Message(number))) {
+                let what = format!(
                     "m{number} was acknowledged at {acked_at}, and c{} has not got it: {sent:?} {sub:?}",
                     sub.client
-                ));
+                );
+                missing.insert((sub.client, What::Message(number)), what);
             }
         }
     }
@@ -128,7 +136,7 @@ fn only_what_was_wanted(history: &History, broken: &mut Vec<String>) {
 }
 
 /// A Will is published once if its client was lost, and not at all if it said goodbye.
-fn wills(history: &History, broken: &mut Vec<String>) {
+fn wills(history: &History, missing: &mut Missing, broken: &mut Vec<String>) {
     for (number, will) in history.wills.iter().enumerate() {
         let got =
             history.deliveries.iter().filter(|got| got.client == OBSERVER && got.what == What::Will(number)).count();
@@ -138,7 +146,12 @@ fn wills(history: &History, broken: &mut Vec<String>) {
             Fate::Cleared => got == 0,
         };
         if !(right || got > 1 && will.qos == Qos::AtLeastOnce && will.fate != Fate::Cleared) {
-            broken.push(format!("w{number} came {got} times: {will:?}"));
+            let what = format!("w{number} came {got} times: {will:?}");
+            if got == 0 {
+                missing.insert((OBSERVER, What::Will(number)), what);
+            } else {
+                broken.push(what);
+            }
         }
     }
 }

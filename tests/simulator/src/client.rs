@@ -21,6 +21,8 @@ pub struct Profile {
     pub expiry_secs: u32,
     /// Receive Maximum.
     pub receive_maximum: u16,
+    /// Maximum Packet Size.
+    pub packet_size_max: Option<u32>,
     /// Topic Alias Maximum.
     pub alias_maximum: u16,
     /// How often it leaves a Will, of a hundred.
@@ -209,6 +211,7 @@ impl Client {
             clean: self.clean,
             expiry_secs: self.expiry_now,
             receive_maximum: self.profile.receive_maximum,
+            packet_size_max: self.profile.packet_size_max,
             alias_maximum: self.profile.alias_maximum,
             will,
         };

@@ -16,7 +16,7 @@ pub enum Flaw {
 }
 
 /// Every bug that can be planted, by its name.
-pub const FLAWS: [(&str, Flaw); 18] = [
+pub const FLAWS: [(&str, Flaw); 20] = [
     ("acknowledge-before-commit", Flaw::Core(Bug::AcknowledgeBeforeCommit)),
     ("forget-received-id", Flaw::Core(Bug::ForgetReceivedId)),
     ("resume-in-wrong-order", Flaw::Core(Bug::ResumeInWrongOrder)),
@@ -31,6 +31,8 @@ pub const FLAWS: [(&str, Flaw); 18] = [
     ("drain-unappended", Flaw::Core(Bug::DrainUnappended)),
     ("retained-missed", Flaw::Core(Bug::RetainedMissed)),
     ("retained-twice", Flaw::Core(Bug::RetainedTwice)),
+    ("packet-size-ignored", Flaw::Core(Bug::PacketSizeIgnored)),
+    ("queue-one-more", Flaw::Core(Bug::QueueOneMore)),
     ("sessions-before-retained", Flaw::Journal(Fault::SessionsFirst)),
     ("commit-before-apply", Flaw::Journal(Fault::CommitFirst)),
     ("batch-not-written", Flaw::Journal(Fault::DropBatch)),

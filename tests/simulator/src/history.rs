@@ -1,11 +1,14 @@
 //! What have the clients seen? Packets, and nothing of the broker's inside.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hikyaku_types::{Qos, topic};
 
 /// How many events a failure shows.
 const SHOWN: usize = 60;
+
+/// How long a queue is at most that is called short.
+const SHORT_QUEUE: usize = 20;
 
 /// For how many steps after an acknowledgement the broker dies more often: what it takes back then is missed.
 pub const HEAT: usize = 6;
@@ -149,6 +152,17 @@ pub struct Testament {
     pub fate: Fate,
 }
 
+/// A time in which no connection had the session of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Absence {
+    /// Whose.
+    pub client: usize,
+    /// When the last one had gone.
+    pub from: u64,
+    /// When the next one had it.
+    pub to: u64,
+}
+
 /// How many of the events are kept to be shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Log {
@@ -169,6 +183,16 @@ pub struct History {
     pub epoch: u32,
     /// The broker's window is larger than any queue.
     pub wide: bool,
+    /// The broker's limit of what is in flight to one client.
+    pub inflight_messages_max: usize,
+    /// The broker's limit of what waits for one session.
+    pub queue_messages_max: usize,
+    /// So often the brokers that have died said that a queue was full.
+    pub dropped_queue_full: u64,
+    /// Those that are over, in the order of their ends.
+    pub absences: Vec<Absence>,
+    /// Since when clients are without a connection, as far as the broker knows.
+    parted: BTreeMap<usize, u64>,
     /// The present.
     pub now: Moment,
     /// Steps for which an acknowledgement that has just left keeps everything at stake.
@@ -195,10 +219,27 @@ impl History {
         Self { wanted, now, ..Self::default() }
     }
 
+    /// Queues that some messages fill.
+    pub fn has_short_queues(&self) -> bool {
+        self.queue_messages_max <= SHORT_QUEUE
+    }
+
     /// The next point in time.
     pub fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
+    }
+
+    /// No connection has the session of the client any more.
+    pub fn parted(&mut self, client: usize) {
+        let at = self.tick();
+        self.parted.entry(client).or_insert(at);
+    }
+
+    /// A connection has got the session of the client, or a new one.
+    pub fn rejoined(&mut self, client: usize) {
+        let to = self.tick();
+        self.absences.extend(self.parted.remove(&client).map(|from| Absence { client, from, to }));
     }
 
     /// Writes a line into the log.

@@ -11,6 +11,7 @@
 mod check;
 mod client;
 mod disk;
+mod draw;
 mod flaw;
 mod history;
 mod life;

@@ -52,8 +52,10 @@ fn live(world: &mut World) -> Result<(), String> {
     world.storm(steps)?;
     world.wait_for_wills()?;
     world.gather()?;
+    let mut broken = overfill(world)?;
     probe(world)?;
-    let mut broken = check::check(&world.history, &world.clients);
+    world.history.dropped_queue_full += world.hub.counters.dropped_queue_full.get();
+    broken.extend(check::check(&world.history, &world.clients));
     broken.extend(check::leftovers(&world.disk));
     let missing = world.hub.counters.bodies_missing.get();
     if missing > 0 {
@@ -68,6 +70,32 @@ fn live(world: &mut World) -> Result<(), String> {
         world.gather()?;
     }
     broken.first().map_or(Ok(()), |first| Err(format!("{first} ({} things in all)", broken.len())))
+}
+
+/// Where queues are short, somebody goes away, and more is published than may wait: the oldest wait, as many as may.
+fn overfill(world: &mut World) -> Result<Vec<String>, String> {
+    if !world.history.has_short_queues() {
+        return Ok(Vec::new());
+    }
+    let max = world.history.queue_messages_max;
+    let (prober, absent) = (world.newcomer(), world.newcomer());
+    world.clients[absent].profile.expiry_secs = u32::MAX;
+    world.gather()?;
+    let World { clients, history, random, .. } = world;
+    clients[absent].subscribe("t/#", SubscriptionOptions::qos(Qos::ExactlyOnce), history, random);
+    world.settle()?;
+    world.hang_up(absent);
+    world.settle()?;
+    let first = world.history.messages.len();
+    for _ in 0..=max {
+        let World { clients, history, random, .. } = world;
+        let qos = random.pick(&[Qos::AtLeastOnce, Qos::ExactlyOnce]);
+        clients[prober].publish(random.pick(&TOPICS), qos, None, (0, 0), history, random);
+        world.flush(prober);
+        world.settle()?;
+    }
+    world.gather()?;
+    Ok(check::waited(&world.history, absent, first..first + max).into_iter().collect())
 }
 
 /// A last message to every topic.

@@ -114,8 +114,16 @@ impl World {
         let number = self.clients.len();
         let version = ProtocolVersion::V5;
         let expiry_secs = self.random.pick(&[0, u32::MAX]);
-        let profile =
-            Profile { version, expiry_secs, receive_maximum: 100, alias_maximum: 0, wills: 0, fickle: 0, nervous: 0 };
+        let profile = Profile {
+            version,
+            expiry_secs,
+            receive_maximum: 100,
+            packet_size_max: None,
+            alias_maximum: 0,
+            wills: 0,
+            fickle: 0,
+            nervous: 0,
+        };
         self.clients.push(Client::new(number, profile));
         number
     }

@@ -17,6 +17,8 @@ pub struct Greeting {
     pub expiry_secs: u32,
     /// Receive Maximum; of 5.0 only.
     pub receive_maximum: u16,
+    /// Maximum Packet Size; of 5.0 only.
+    pub packet_size_max: Option<u32>,
     /// Topic Alias Maximum; of 5.0 only.
     pub alias_maximum: u16,
     /// Topic, payload, QoS and delay of the Will.
@@ -58,6 +60,10 @@ pub fn connect(out: &mut Vec<u8>, greeting: &Greeting) {
         properties.extend_from_slice(&greeting.receive_maximum.to_be_bytes());
         properties.push(0x22);
         properties.extend_from_slice(&greeting.alias_maximum.to_be_bytes());
+        if let Some(bytes) = greeting.packet_size_max {
+            properties.push(0x27);
+            properties.extend_from_slice(&bytes.to_be_bytes());
+        }
         varint(&mut body, properties.len());
         body.extend_from_slice(&properties);
     }
@@ -107,6 +113,15 @@ pub fn disconnect(out: &mut Vec<u8>, version: ProtocolVersion, reason: u8, expir
         }
     }
     packet(out, 0xE0, &body);
+}
+
+/// How large a PUBLISH of QoS 1 or 2 without properties is in 5.0, in bytes.
+pub fn publish_size(topic: &str, payload_bytes: usize) -> usize {
+    let (topic_len, packet_id, no_properties) = (2, 2, 1);
+    let body = topic_len + topic.len() + packet_id + no_properties + payload_bytes;
+    let mut header = vec![0x32];
+    varint(&mut header, body);
+    header.len() + body
 }
 
 /// What a broker says.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hikyaku_broker::{Hub, HubConfig, Limits, Turn, use_packet_ids};
 use hikyaku_traits::{Access, Auth, AuthRequest, Authentication, Authorization};
-use hikyaku_types::{Now, ProtocolVersion, Qos, ReasonCode, SubscriptionOptions};
+use hikyaku_types::{Now, Qos, ReasonCode, SubscriptionOptions};
 
-use crate::client::{Client, Phase, Profile};
+use crate::client::{Client, Phase};
 use crate::disk::Disk;
+use crate::draw::{limits, observer, profile};
 use crate::flaw::Flaw;
 use crate::history::{History, Log, Moment};
 use crate::random::Random;
@@ -75,13 +76,17 @@ impl World {
     /// The world of a seed, before anything has happened.
     pub fn new(seed: u64, flaw: Flaw, log: Log) -> Self {
         let mut random = Random::new(seed);
-        let limits = limits(&mut random);
+        // What is rare has a chance of its own: other worlds stay as they are.
+        let mut rare = Random::new(!seed);
+        let limits = limits(&mut random, &mut rare);
         let mut history = History::new(log, Moment { wall_ms: START_MS, real_ms: 0 });
         history.wide = limits.inflight_messages_max >= 1000;
+        history.inflight_messages_max = limits.inflight_messages_max;
+        history.queue_messages_max = limits.queue_messages_max;
         let disk = Disk::new(random.chance(25), flaw, random.chance(25), random.pick(&[0, 0, 2, 20]));
         let count = 3 + random.below(3);
         let mut clients = vec![Client::new(OBSERVER, observer())];
-        clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random))));
+        clients.extend((1..=count).map(|number| Client::new(number, profile(&mut random, &mut rare))));
         use_packet_ids(random.pick(&[4, 16, 65_535, 65_535]));
         Self {
             history,
@@ -214,7 +219,7 @@ impl World {
     }
 
     /// A client closes its connection: bytes are cut anywhere, both ways.
-    fn hang_up(&mut self, number: usize) {
+    pub fn hang_up(&mut self, number: usize) {
         let Some(id) = self.links.remove(&number) else { return };
         let mut left = None;
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -319,6 +324,8 @@ impl World {
         self.history.tick();
         self.history.epoch += 1;
         self.history.note(|| "the broker dies".to_owned());
+        self.history.dropped_queue_full += self.hub.counters.dropped_queue_full.get();
+        (0..self.clients.len()).for_each(|number| self.history.parted(number));
         self.disk.crash(&mut self.random);
         let connections = std::mem::take(&mut self.connections);
         for (number, id) in std::mem::take(&mut self.links) {
@@ -337,53 +344,5 @@ impl World {
             self.hub.decide_lost_will(lost, decision, self.now, &mut self.turn);
         }
         Ok(())
-    }
-}
-
-fn limits(random: &mut Random) -> Limits {
-    Limits {
-        inflight_messages_max: random.pick(&[2, 10, 1000]),
-        mailbox_messages_max: random.pick(&[2, 6, 10_000]),
-        output_buffer_bytes_max: random.pick(&[50, 1 << 20]),
-        journal_bytes_max: random.pick(&[1000, 256 << 20, 256 << 20]),
-        ..Limits::default()
-    }
-}
-
-fn observer() -> Profile {
-    Profile {
-        version: ProtocolVersion::V5,
-        expiry_secs: u32::MAX,
-        receive_maximum: 10,
-        alias_maximum: 0,
-        wills: 0,
-        fickle: 0,
-        nervous: 0,
-    }
-}
-
-fn profile(random: &mut Random) -> Profile {
-    let wills = random.pick(&[0, 40]);
-    let (fickle, nervous) = (random.pick(&[3, 3, 20]), random.pick(&[0, 0, 40]));
-    if random.chance(40) {
-        let expiry_secs = random.pick(&[0, u32::MAX, u32::MAX]);
-        return Profile {
-            version: ProtocolVersion::V311,
-            expiry_secs,
-            receive_maximum: u16::MAX,
-            alias_maximum: 0,
-            wills,
-            fickle,
-            nervous,
-        };
-    }
-    Profile {
-        version: ProtocolVersion::V5,
-        expiry_secs: random.pick(&[0, 60, u32::MAX, u32::MAX, u32::MAX]),
-        receive_maximum: random.pick(&[1, 2, 5, u16::MAX]),
-        alias_maximum: random.pick(&[0, 0, 2, 10]),
-        wills,
-        fickle,
-        nervous,
     }
 }

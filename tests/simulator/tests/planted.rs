@@ -45,6 +45,8 @@ planted! {
     a_drain_of_what_is_not_appended_is_found: "drain-unappended",
     a_retained_value_that_a_subscriber_misses_is_found: "retained-missed",
     a_retained_value_that_comes_twice_is_found: "retained-twice",
+    a_packet_larger_than_its_receiver_takes_is_found: "packet-size-ignored",
+    a_queue_that_takes_one_more_than_its_limit_is_found: "queue-one-more",
     sessions_that_are_committed_before_retained_messages_are_found: "sessions-before-retained",
     a_watermark_that_moves_before_the_batch_is_applied_is_found: "commit-before-apply",
     a_batch_that_is_not_written_is_found: "batch-not-written",

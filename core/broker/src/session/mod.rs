@@ -100,7 +100,7 @@ impl Session {
             version: request.version,
             user_name: request.user_name.as_deref().map(Into::into),
             receive_maximum: usize::from(request.receive_maximum).min(hub.limits.inflight_messages_max),
-            packet_size_max: request.packet_size_max as usize,
+            packet_size_max: if has(Bug::PacketSizeIgnored) { usize::MAX } else { request.packet_size_max as usize },
             aliases: Vec::new(),
             aliases_out: HashMap::with_hasher(hub.hasher.clone()),
             aliases_out_max: request.topic_alias_maximum.min(hub.limits.topic_alias_maximum),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hikyaku_types::{Qos, topic};
 
+use super::limits::{Missing, fits};
 use crate::client::Client;
 use crate::history::{Delivery, History, Sent, Sub, What};
 
@@ -49,7 +50,7 @@ fn values<'a>(history: &'a History, topic: &'a str) -> impl Iterator<Item = (usi
 }
 
 /// What was the value of a topic when somebody subscribed, or became it while the SUBSCRIBE was under way, has reached it.
-pub fn none_missed(history: &History, clients: &[Client], broken: &mut Vec<String>) {
+pub fn none_missed(history: &History, clients: &[Client], missing: &mut Missing) {
     let seen: BTreeSet<(usize, u32, What)> =
         history.deliveries.iter().map(|got| (got.client, got.instance, got.what)).collect();
     let topics = retained_topics(history);
@@ -66,9 +67,10 @@ pub fn none_missed(history: &History, clients: &[Client], broken: &mut Vec<Strin
             let is_last = values(history, topic)
                 .all(|(other, old)| other >= number || old.transmissions.last().is_none_or(|last| *last < sent.at));
             let own = sub.no_local && sent.publisher == sub.client;
-            let sure = is_last && !own && sent.acked_at.is_some() && !sent.clears;
+            let sure = is_last && !own && fits(client, number, sent) && sent.acked_at.is_some() && !sent.clears;
             if sure && !seen.contains(&(sub.client, sub.instance, What::Message(number))) {
-                broken.push(format!("m{number} was retained, and c{} has not got it: {sent:?} {sub:?}", sub.client));
+                let what = format!("m{number} was retained, and c{} has not got it: {sent:?} {sub:?}", sub.client);
+                missing.insert((sub.client, What::Message(number)), what);
             }
         }
     }

@@ -12,6 +12,7 @@ impl Client {
     pub fn receive(&mut self, bytes: &[u8], history: &mut History) {
         self.inbox.extend_from_slice(bytes);
         loop {
+            let before = self.inbox.len();
             let said = match wire::take(&mut self.inbox, self.profile.version) {
                 Ok(Some(said)) => said,
                 Ok(None) => return,
@@ -19,6 +20,10 @@ impl Client {
             };
             history.tick();
             history.note(|| format!("c{} gets {}", self.number, shown(&said)));
+            let size = before - self.inbox.len();
+            if let Some(max) = self.profile.packet_size_max.filter(|max| size > *max as usize) {
+                history.problem(format!("c{}: {size} bytes, and Maximum Packet Size is {max}", self.number)); // [MQTT-3.1.2-24]
+            }
             if let Err(problem) = self.on_packet(said, history) {
                 history.problem(format!("c{}: {problem}", self.number));
             }
@@ -110,8 +115,9 @@ impl Client {
             if let Some(old) = self.in_flight.insert(id, qos) {
                 return Err(format!("packet id {id} is in use for {old:?}"));
             }
-            if self.in_flight.len() > usize::from(self.profile.receive_maximum) {
-                return Err("more in flight than Receive Maximum".into());
+            let (theirs, ours) = (usize::from(self.profile.receive_maximum), history.inflight_messages_max);
+            if self.in_flight.len() > theirs.min(ours) {
+                return Err(format!("more in flight than Receive Maximum {theirs} or the broker's limit {ours}"));
             }
             self.acks.push_back((if qos == Qos::AtLeastOnce { AckKind::PubAck } else { AckKind::PubRec }, id));
         }

@@ -50,7 +50,10 @@ impl Connection {
 
     pub(super) fn attach(&mut self, request: AttachRequest, shell: &mut Shell<'_>) -> Stage {
         match shell.hub.attach(&request, shell.now, &self.waker, shell.turn) {
-            Attached::Ready { session, present, ticket } => self.open(session, present, ticket, shell),
+            Attached::Ready { session, present, ticket } => {
+                shell.history.rejoined(self.client);
+                self.open(session, present, ticket, shell)
+            }
             Attached::Wait => Stage::Attaching(request),
             Attached::Refused(reason) => {
                 encode_connack(&mut self.out, self.version, &ConnAck { reason, ..ConnAck::default() });
@@ -92,6 +95,7 @@ impl Connection {
         };
         let departure =
             shell.hub.detach(session, lost.map_or(Ending::Normal, Ending::Lost), decision, shell.now, shell.turn);
+        shell.history.parted(client);
         if let (Some((reason, what)), true) = (reason, self.version.is_v5()) {
             encode_disconnect(&mut self.out, reason, what);
         }
