@@ -59,6 +59,8 @@ pub struct Sent {
     pub acked_at: Option<u64>,
     /// The newest transmission that was certainly handled.
     pub handled: Option<u64>,
+    /// The broker has refused it at least once: sent again, it is new.
+    pub refused: bool,
     /// It has reached the broker by this time, if it was sent once.
     pub received_by: Option<Moment>,
 }

@@ -71,6 +71,7 @@ impl Client {
             transmissions: Vec::new(),
             acked_at: None,
             handled: None,
+            refused: false,
             received_by: None,
             expiry_secs: (self.profile.version.is_v5() && retain.is_none() && random.chance(expiring))
                 .then(|| 1 + random.below(3) as u32),

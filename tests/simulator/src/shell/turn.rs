@@ -220,10 +220,14 @@ impl Connection {
         if matches!(said, Said::ConnAck(_, 0) | Said::SubAck(..) | Said::UnsubAck(..)) {
             shell.history.heat = HEAT;
         }
-        if let Said::Ack(AckKind::PubAck | AckKind::PubRec, id, 0) = said
+        if let Said::Ack(AckKind::PubAck | AckKind::PubRec, id, reason) = said
             && let Some(&(message, at)) = self.sent.get(id)
         {
-            shell.history.acked(message, at);
+            match reason {
+                0 => shell.history.acked(message, at),
+                0x80.. => shell.history.messages[message].refused = true,
+                _ => {}
+            }
         }
     }
 }
