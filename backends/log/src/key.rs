@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 /// A key of exactly eight bytes. Its order is that of its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Short([u8; 8]);
 
 impl Short {

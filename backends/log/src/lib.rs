@@ -29,6 +29,7 @@ mod ranges;
 mod reader;
 mod record;
 mod shared;
+mod short_map;
 mod wait;
 mod writer;
 

@@ -24,7 +24,7 @@ pub struct Options {
     /// From how many bytes on the log goes into the store. It may have three times as many: what is on its way into the store,
     /// and what comes meanwhile.
     pub bytes_max: u64,
-    /// The same for the keys that it remembers, at about 40 bytes of memory each.
+    /// The same for the keys that it remembers, at about 20 bytes of memory each.
     pub entries_max: usize,
 }
 
@@ -37,7 +37,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bytes_max: 256 << 20, entries_max: 500_000 }
+        Self { bytes_max: 256 << 20, entries_max: 400_000 }
     }
 }
 

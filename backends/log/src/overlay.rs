@@ -11,6 +11,7 @@ use crate::key::{Short, at_least, long_bounds, short_bounds};
 use crate::ranges::Ranges;
 use crate::record::{Kind, RawOp};
 use crate::shared::MARK;
+use crate::short_map::{self, ShortMap};
 
 /// Where a value lies in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub(crate) type Heights = [Box<[u8]>; Table::ALL.len()];
 /// One table. Most keys are a number of eight bytes, and cost less as what they are.
 #[derive(Debug, Default)]
 struct Records {
-    short: BTreeMap<Short, Place>,
+    short: ShortMap<Place>,
     long: BTreeMap<Box<[u8]>, Place>,
     ranges: Ranges,
 }
@@ -118,7 +119,7 @@ impl Layer {
     /// Raises the heights above all that this layer puts.
     pub fn raise(&self, heights: &mut Heights) {
         for (records, height) in self.tables.iter().zip(heights) {
-            let short = records.short.last_key_value().map(|(key, _)| key.as_ref());
+            let short = records.short.last().map(AsRef::as_ref);
             let long = records.long.last_key_value().map(|(key, _)| &**key);
             if let Some(highest) = short.max(long).filter(|highest| *highest >= &**height) {
                 *height = highest.iter().copied().chain([0]).collect();
@@ -183,12 +184,12 @@ impl Records {
     }
 }
 
-type Range<'a, K> = Peekable<std::collections::btree_map::Range<'a, K, Place>>;
+type LongRange<'a> = Peekable<std::collections::btree_map::Range<'a, Box<[u8]>, Place>>;
 
 /// The keys of a layer's table in order.
 pub(crate) struct Keys<'a> {
-    short: Option<Range<'a, Short>>,
-    long: Option<Range<'a, Box<[u8]>>>,
+    short: Option<Peekable<short_map::Range<'a, Place>>>,
+    long: Option<LongRange<'a>>,
 }
 
 impl<'a> Iterator for Keys<'a> {

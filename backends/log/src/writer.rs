@@ -12,7 +12,7 @@ use crate::shared::{File, Shared, file_name};
 use crate::wait::wait;
 
 /// From which size on the next file begins.
-const FILE_BYTES: usize = 32 << 20;
+const FILE_BYTES: usize = 8 << 20;
 
 /// The writing side.
 pub(crate) struct LogWriter {
