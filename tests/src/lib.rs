@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a harness fails the test by panicking")]
 
 mod broker;
+mod command;
 pub mod crowd;
 pub mod fixture;
 mod process;
@@ -19,6 +20,7 @@ pub mod stall;
 pub mod syscalls;
 pub mod tools;
 
-pub use broker::{Broker, Options, tool};
+pub use broker::{Broker, Options};
+pub use command::tool;
 pub use process::Program;
 pub use small_disk::SmallDisk;
