@@ -133,6 +133,18 @@ fn maximum_packet_size_of_a_subscriber() {
     assert_eq!(large.texts_until("end").len(), 6);
 }
 
+/// The last word of the broker does without its Reason String where that would be too large [MQTT-3.14.2-3].
+#[test]
+fn maximum_packet_size_of_a_last_word() {
+    let broker = Broker::memory();
+    for (size, has_text) in [(40, false), (1_000, true)] {
+        let mut client = Connect::v5("small").prop(prop::MAXIMUM_PACKET_SIZE, size).ok(&broker);
+        client.send(&[0xf3, 0]); // AUTH has no flags
+        let last = client.closed().expect("a DISCONNECT");
+        assert_eq!((last.kind, last.prop(prop::REASON_STRING).is_some()), (Kind::Disconnect, has_text));
+    }
+}
+
 /// A packet larger than the broker takes is refused by its size alone, before its body has come.
 #[test]
 fn maximum_packet_size_of_the_broker() {

@@ -140,6 +140,12 @@ impl Session {
         self.version
     }
 
+    /// The largest packet that its client takes, in bytes [MQTT-3.1.2-24].
+    #[must_use]
+    pub fn packet_size_max(&self) -> usize {
+        self.packet_size_max
+    }
+
     /// Its Will, if the end of the connection makes one due.
     #[must_use]
     pub fn will(&self) -> Option<&Arc<Will>> {

@@ -14,14 +14,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Parks or ends the session, then says the last word and closes the socket.
     pub(super) async fn farewell(self: Box<Self>, end: End) {
         let shared = self.shared.clone();
-        let version = self.session.version();
+        let (version, packet_size_max) = (self.session.version(), self.session.packet_size_max());
         self.log(end);
         let Connection { session, mut stream, mut out, out_at, .. } = *self;
         let (ending, decision) = decide(&shared, &session, end).await;
         let mut turn = Turn::new();
         let departure = shared.hub.detach(session, ending, decision, shared.clock.now(), &mut turn);
         if let (Some((reason, what)), true) = (end.reason(), version.is_v5()) {
-            encode_disconnect(&mut out, reason, what);
+            last_word(&mut out, packet_size_max, what, |out, what| encode_disconnect(out, reason, what)); // [MQTT-3.14.2-3]
         }
         if end == End::Goodbye {
             durable(&shared, departure.ticket).await; // the Will is cleared for good before the socket closes
@@ -62,6 +62,23 @@ async fn decide(shared: &Shared, session: &Session, end: End) -> (Ending, Option
     let decision = tokio::time::timeout(PLUGIN_DEADLINE, asked).await;
     let standard = || WillDecision::PublishAt(now.wall_ms.saturating_add(u64::from(will.delay_secs) * 1000));
     (Ending::Lost(lost), Some(decision.unwrap_or_else(|_| standard())))
+}
+
+/// Appends a packet, without its Reason String if the client does not take as much, and not at all if that is not enough.
+pub(super) fn last_word(
+    out: &mut Vec<u8>,
+    packet_size_max: usize,
+    text: Option<&str>,
+    encode: impl Fn(&mut Vec<u8>, Option<&str>),
+) {
+    let start = out.len();
+    for text in [text, None] {
+        encode(out, text);
+        if out.len() - start <= packet_size_max {
+            return;
+        }
+        out.truncate(start);
+    }
 }
 
 /// Closes our side and lets the client read the last word: closing with unread input would reset the connection and take

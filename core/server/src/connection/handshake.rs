@@ -23,8 +23,8 @@ struct Received {
 enum Refusal {
     /// Close without a word.
     Silent(String),
-    /// CONNACK with this code, then close.
-    Said(ProtocolVersion, ReasonCode, String),
+    /// CONNACK with this code, then close. The last is the largest packet that the client takes.
+    Said(ProtocolVersion, ReasonCode, String, usize),
 }
 
 /// Takes a connection as far as CONNACK. `None`: it was refused, and that has been logged and answered.
@@ -68,8 +68,10 @@ async fn read_connect<S: AsyncRead + Unpin>(shared: &Shared, stream: &mut S) -> 
                     let text = error.error.to_string();
                     match error.answer {
                         ConnectAnswer::Silence => Refusal::Silent(text),
-                        ConnectAnswer::V3(_) => Refusal::Said(ProtocolVersion::V311, error.error.reason, text),
-                        ConnectAnswer::V5 => Refusal::Said(ProtocolVersion::V5, error.error.reason, text),
+                        ConnectAnswer::V3(_) => {
+                            Refusal::Said(ProtocolVersion::V311, error.error.reason, text, usize::MAX)
+                        }
+                        ConnectAnswer::V5 => Refusal::Said(ProtocolVersion::V5, error.error.reason, text, usize::MAX),
                     }
                 })?;
                 buffer.drain(..frame.len);
@@ -101,11 +103,13 @@ async fn admit(
 ) -> Result<(Box<Session>, Accepted), Refusal> {
     let Received { mut connect, rest } = received;
     let version = connect.version;
-    let refused = |reason: ReasonCode, text: &str| Refusal::Said(version, reason, text.to_owned());
-    let assigned = name(shared, &mut connect).map_err(|text| refused(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, text))?;
+    let packet_size_max = connect.packet_size_max as usize;
+    let refused = |reason, text: String| Refusal::Said(version, reason, text, packet_size_max);
+    let assigned =
+        name(shared, &mut connect).map_err(|text| refused(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, text.to_owned()))?;
     authenticate(shared, &mut connect, peer)
         .await
-        .map_err(|reason| Refusal::Said(version, reason, format!("client {}: {reason}", connect.client_id)))?;
+        .map_err(|reason| refused(reason, format!("client {}: {reason}", connect.client_id)))?;
     let limits = &shared.hub.limits;
     let expiry_secs = connect.session_expiry_secs.min(limits.session_expiry_max_secs.unwrap_or(u32::MAX));
     let keep_alive_secs = match limits.keep_alive_max_secs {
@@ -134,7 +138,7 @@ async fn admit(
         topic_alias_maximum: connect.topic_alias_maximum,
     };
     let (session, present) =
-        attach(shared, &request).await.map_err(|reason| refused(reason, "the session cannot be opened"))?;
+        attach(shared, &request).await.map_err(|reason| refused(reason, "the session cannot be opened".to_owned()))?;
     let connack = ConnAck {
         session_present: present,
         session_expiry_secs: (expiry_secs != connect.session_expiry_secs).then_some(expiry_secs), // section 3.2.2.3.2
@@ -262,11 +266,14 @@ fn open<S>(
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, peer: &str, refusal: Refusal) {
     match refusal {
         Refusal::Silent(text) => tracing::info!(%peer, "closed before CONNACK: {text}"),
-        Refusal::Said(version, reason, text) => {
+        Refusal::Said(version, reason, text, packet_size_max) => {
             tracing::info!(%peer, %reason, "CONNECT refused: {text}");
             let mut out = Vec::new();
-            let connack = ConnAck { reason, reason_string: Some(text), ..ConnAck::default() };
-            encode_connack(&mut out, version, &connack);
+            // [MQTT-3.2.2-19]
+            super::farewell::last_word(&mut out, packet_size_max, Some(&text), |out, text| {
+                let reason_string = text.map(str::to_owned);
+                encode_connack(out, version, &ConnAck { reason, reason_string, ..ConnAck::default() });
+            });
             let _ = tokio::time::timeout(LINGER, stream.write_all(&out)).await; // the client may be gone already
         }
     }
