@@ -12,6 +12,7 @@
 //! `stored` (durable, body on disk), `held` (body in memory). QoS 0 has a lane of its own and no position.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
@@ -49,7 +50,8 @@ pub(crate) struct Mail {
     /// Those who wait for the session. Thin, as the next list is: most of the many sessions that are away have nothing in it.
     pub takeover: ThinVec<Waker>,
     pub qos0: ThinVec<Item>,
-    pub qos0_bytes: usize,
+    /// `mailbox_bytes_max` is far below what this can count.
+    pub qos0_bytes: u32,
     pub returned: VecDeque<Item>,
     pub stored: VecDeque<StoredEntry>,
     pub stored_bytes: u64,
@@ -58,8 +60,8 @@ pub(crate) struct Mail {
     pub next_position: Position,
     /// The seat stands in a batch's list of those whose bodies may go to disk.
     pub settling: bool,
-    /// Since when the mailbox has been more than half full, in monotonic milliseconds.
-    pub slow_since_ms: Option<u64>,
+    /// Since when the mailbox has been more than half full, in monotonic milliseconds and one more.
+    pub slow_since_ms: Option<NonZeroU64>,
 }
 
 impl Mail {
@@ -102,7 +104,7 @@ impl Mail {
             return Pushed::Refused;
         }
         if delivery.qos == Qos::AtMostOnce {
-            self.qos0_bytes += size;
+            self.qos0_bytes = self.qos0_bytes.saturating_add(u32::try_from(size).unwrap_or(u32::MAX));
             self.qos0.push(item_of(delivery, 0, size));
             return Pushed::Held;
         }
@@ -125,7 +127,7 @@ impl Mail {
     /// Whether a message of that size fits: into the queue of a stored session, or into memory. An empty one takes any.
     pub fn has_room(&self, stored_seat: bool, qos: Qos, size: usize, limits: &Limits) -> bool {
         let (count, bytes) = match qos {
-            Qos::AtMostOnce => (self.qos0.len(), self.qos0_bytes),
+            Qos::AtMostOnce => (self.qos0.len(), self.qos0_bytes as usize),
             _ if stored_seat => {
                 let bytes = self.stored_bytes + self.held_bytes as u64 + size as u64;
                 let count = self.queued();
@@ -256,7 +258,7 @@ impl Mail {
     }
 
     fn is_half_full_of_qos0(&self, limits: &Limits) -> bool {
-        self.qos0.len() * 2 > limits.mailbox_messages_max || self.qos0_bytes * 2 > limits.mailbox_bytes_max
+        self.qos0.len() * 2 > limits.mailbox_messages_max || self.qos0_bytes as usize * 2 > limits.mailbox_bytes_max
     }
 
     /// Whether more retained messages may be queued at once: what the store takes is no burden for the memory.
@@ -270,7 +272,8 @@ impl Mail {
         if !self.is_half_full(limits) {
             return false;
         }
-        now_ms.saturating_sub(*self.slow_since_ms.get_or_insert(now_ms)) < 2_000
+        let since_ms = self.slow_since_ms.get_or_insert(NonZeroU64::MIN.saturating_add(now_ms)).get() - 1;
+        now_ms.saturating_sub(since_ms) < 2_000
     }
 }
 

@@ -142,3 +142,8 @@ fn a_bell_rings_once() {
     seat.wake();
     assert_eq!(rung.0.load(Ordering::Relaxed), 2);
 }
+/// The allocator's size for it and two counts is 256 bytes: the many sessions that are away pay for each step beyond.
+#[test]
+fn a_seat_is_small() {
+    assert!(size_of::<Seat>() <= 232, "{}", size_of::<Seat>());
+}

@@ -80,7 +80,7 @@ static LIMITS: &[Key] = &[
     count("queue_messages_max"),
     size("queue_bytes_max"),
     count("mailbox_messages_max"),
-    size("mailbox_bytes_max"),
+    leaf("mailbox_bytes_max", Kind::Size { min: 1, max: 1 << 31 }),
     size("output_buffer_bytes_max"),
     leaf("topic_alias_maximum", Kind::Count { min: 1, max: U16 }),
     count("subscriptions_max"),
