@@ -177,9 +177,12 @@ impl Bystanders {
     fn after_a_restart(broker: &Broker) {
         let mut v5 = Connect::v5("v5").durable().resume(broker);
         for topic in ["while", "before", "after"] {
-            v5.publish(Publish::new(topic, topic, 1));
+            v5.publish(Publish::new(topic, format!("{topic} again"), 1));
         }
-        assert_eq!(v5.texts_until("after"), ["before"], "subscriptions are as they were answered");
+        // What the client has acknowledged just before the kill may come once more.
+        let mut texts = v5.texts_until("after again");
+        texts.retain(|text| text.ends_with(" again"));
+        assert_eq!(texts, ["before again"], "subscriptions are as they were answered");
     }
 }
 
